@@ -1,0 +1,44 @@
+"""
+Errors that agentmon raises, all at the moment of the mistake.
+
+Nothing below is ever raised while a call is being recorded: there, a value that cannot be kept
+is clamped or dropped and counted in ``agentmon_dropped_total``.
+
+::
+
+    AgentmonError (Exception)
+    ├── CatalogueError (ValueError)    a metric or label is declared wrongly
+    ├── DeclarationError (ValueError)  a decorator, context manager or handle is declared wrongly
+    ├── ConfigError (ValueError)       configure() got something it cannot use
+    └── EndpointError (OSError)        the address to serve on cannot be had
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AgentmonError",
+    "CatalogueError",
+    "ConfigError",
+    "DeclarationError",
+    "EndpointError",
+]
+
+
+class AgentmonError(Exception):
+    """The root of every error that agentmon raises."""
+
+
+class CatalogueError(AgentmonError, ValueError):
+    """A metric or label of the catalogue is declared wrongly."""
+
+
+class DeclarationError(AgentmonError, ValueError):
+    """A decorator, context manager or handle is declared wrongly."""
+
+
+class ConfigError(AgentmonError, ValueError):
+    """``configure()`` or an environment variable holds something that cannot be used."""
+
+
+class EndpointError(AgentmonError, OSError):
+    """The address to serve on cannot be had, for instance because it is taken."""

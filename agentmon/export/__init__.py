@@ -1,0 +1,1 @@
+"""How it leaves the process: text formats, HTTP, WSGI, ASGI, the status page, HDR logs."""

@@ -1,0 +1,1 @@
+"""How users mark their code: decorators, context managers and handles."""

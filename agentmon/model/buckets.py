@@ -1,0 +1,113 @@
+"""
+The arithmetic of the HDR histogram layout: which cell a duration falls into, and back.
+
+A cell is an index into an array of counts, the same index that HdrHistogram uses for the same
+lowest value, highest value and number of significant digits, so that counts can be merged exactly
+and written in its format. Inside a power of two all cells have one width; above the linear range
+a cell's width is at most ``1 / 10**digits`` of the values in it.
+
+Source: HdrHistogram, ``AbstractHistogram`` (unit magnitude, sub-bucket count, counts index).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from agentmon.errors import ConfigError
+
+_MOST_EDGES = 255
+
+__all__ = ["DAY_NS", "EDGES_S", "Layout"]
+
+DAY_NS = 24 * 3600 * 10**9
+
+#: Upper edges of the classic buckets, in seconds. Tools take milliseconds, agents take minutes,
+#: workflows hours; round numbers, because objectives are set at round numbers.
+EDGES_S: tuple[float, ...] = (
+    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0),
+    *(60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0),
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    The cells of a duration histogram, and the classic buckets derived from them.
+
+    Args:
+        digits: Significant decimal digits kept, 1 to 4.
+        lowest_ns: The smallest duration told apart from zero, in nanoseconds.
+        highest_ns: The largest duration kept; longer ones are clamped to it and counted.
+        edges_s: Upper edges of the classic buckets, in seconds, rising. A cell belongs to the
+            first bucket whose edge is not below the cell's lowest value: a duration equal to an
+            edge is always counted under it, and one above an edge is counted under it only
+            within the width of the one cell that the edge falls into.
+
+    Raises:
+        ConfigError: If a value is out of range.
+    """
+
+    digits: int = 2
+    lowest_ns: int = 1_000
+    highest_ns: int = DAY_NS
+    edges_s: tuple[float, ...] = EDGES_S
+
+    #: log2 of the width of the narrowest cells, in nanoseconds.
+    unit: int = field(init=False)
+    #: log2 of the number of cells in each power of two.
+    half: int = field(init=False)
+    #: Number of cells.
+    size: int = field(init=False)
+    #: Number of the classic bucket that each cell belongs to; ``len(edges_s)`` is +Inf.
+    bucket_of: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.digits not in (1, 2, 3, 4):
+            raise ConfigError(f"digits: got {self.digits!r}, allowed 1, 2, 3 or 4")
+        if self.lowest_ns < 1 or self.highest_ns < 2 * self.lowest_ns:
+            raise ConfigError(
+                f"histogram range: got {self.lowest_ns} to {self.highest_ns} ns, allowed a lowest "
+                "value of at least 1 and a highest of at least twice that"
+            )
+        edges = self.edges_s
+        if len(edges) > _MOST_EDGES:
+            raise ConfigError(f"bucket edges: got {len(edges)}, allowed at most {_MOST_EDGES}")
+        if not edges or any(a >= b for a, b in zip(edges, edges[1:], strict=False)) or edges[0] <= 0:
+            raise ConfigError(f"bucket edges: got {edges!r}, allowed rising numbers above 0")
+        set_ = object.__setattr__
+        set_(self, "unit", self.lowest_ns.bit_length() - 1)
+        set_(self, "half", (2 * 10**self.digits - 1).bit_length() - 1)
+        last = self.index(self.highest_ns)
+        set_(self, "size", last + 1)
+        last_cells = [self.index(round(edge * 1e9)) for edge in edges]
+        set_(self, "bucket_of", bytes(bisect_left(last_cells, i) for i in range(self.size)))
+
+    def index(self, value_ns: int) -> int:
+        """Index of the cell that holds a duration of *value_ns* nanoseconds."""
+        shift = value_ns.bit_length() - self.half - 1
+        if shift <= self.unit:
+            return value_ns >> self.unit
+        return (value_ns >> shift) + ((shift - self.unit) << self.half)
+
+    def indexes(self, values_ns: list[int]) -> list[int]:
+        """Indexes of the cells of many durations, in one pass; what `index` says of each."""
+        unit = self.unit
+        half = self.half
+        bits = half + 1
+        return [
+            (v >> s) + ((s - unit) << half) if (s := v.bit_length() - bits) > unit else v >> unit
+            for v in values_ns
+        ]
+
+    def lower(self, index: int) -> int:
+        """Smallest duration in the cell, in nanoseconds."""
+        octave = (index >> self.half) - 1
+        if octave < 0:
+            return index << self.unit
+        return (index - (octave << self.half)) << (self.unit + octave)
+
+    def upper(self, index: int) -> int:
+        """Largest duration in the cell, in nanoseconds."""
+        return self.lower(index + 1) - 1

@@ -1,0 +1,214 @@
+"""
+Every signal, declared once. Exposition, reference pages, queries, rules and dashboards derive
+from these declarations.
+
+To add a metric: declare it here, record it in `instrument` or `observe`, ask for it in `query`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentmon.model.metric import Kind, Label, Metric, Unit
+
+__all__ = [
+    "AGENT_INFO",
+    "BUILD_INFO",
+    "CATALOGUE",
+    "CONSTANT_LABELS",
+    "DROPPED",
+    "KINDS",
+    "MODEL_CALL_TOKENS",
+    "OPERATIONS",
+    "SCRAPES",
+    "SCRAPE_DURATION",
+    "SERIES",
+    "OperationMetrics",
+]
+
+AGENT = Label("agent", "Name of the agent; for what an agent uses, the innermost agent around it.", 1000)
+OPERATION = Label("operation", "Entry point of the agent, or kind of model call (chat, embeddings).", 200)
+TOOL = Label("tool", "Name of the tool.", 2000)
+MODEL = Label("model", "Model asked for.", 500)
+PROVIDER = Label("provider", "Who serves the model.", 100)
+WORKFLOW = Label("workflow", "Name of the workflow; for a step, the innermost workflow around it.", 1000)
+STEP = Label("step", "Name of the step within its workflow.", 2000)
+OUTCOME = Label("outcome", "How it ended: ok, error, timeout, cancelled or interrupted.", 5)
+ERROR_TYPE = Label("error_type", "Qualified name of the exception's class.", 200)
+TOKEN_TYPE = Label("token_type", "input, output, or cached (the part of input read from a cache).", 3)
+REASON = Label("reason", "Why something was not recorded as it came.", 20)
+
+#: Labels of the whole process, put on every sample when they are configured.
+CONSTANT_LABELS: tuple[Label, ...] = (
+    Label("service", "Name of the service that the process belongs to.", 1),
+    Label("region", "Where the process runs.", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationMetrics:
+    """
+    What is recorded of one kind of operation.
+
+    Args:
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow`` or ``step``.
+        labels: What tells two series of this kind apart.
+    """
+
+    kind: str
+    labels: tuple[Label, ...]
+    calls: Metric
+    duration: Metric
+    duration_squared: Metric
+    errors: Metric
+    in_flight: Metric
+    oldest_in_flight: Metric
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All of them, in the order of exposition."""
+        return (
+            self.calls,
+            self.duration,
+            self.duration_squared,
+            self.errors,
+            self.in_flight,
+            self.oldest_in_flight,
+        )
+
+
+def _operation(kind: str, noun: str, labels: tuple[Label, ...]) -> OperationMetrics:
+    by_outcome = (*labels, OUTCOME)
+    return OperationMetrics(
+        kind=kind,
+        labels=labels,
+        calls=Metric(
+            f"{kind}_calls",
+            Kind.COUNTER,
+            Unit.NONE,
+            f"{noun} ended, by outcome.",
+            by_outcome,
+        ),
+        duration=Metric(
+            f"{kind}_duration",
+            Kind.HISTOGRAM,
+            Unit.SECONDS,
+            f"Time from start to end of {noun.lower()}, by outcome.",
+            by_outcome,
+        ),
+        duration_squared=Metric(
+            f"{kind}_duration",
+            Kind.COUNTER,
+            Unit.SECONDS_SQUARED,
+            f"Sum of the squared durations of {noun.lower()}: with sum and count it gives the "
+            "variance over any window.",
+            by_outcome,
+        ),
+        errors=Metric(
+            f"{kind}_errors",
+            Kind.COUNTER,
+            Unit.NONE,
+            f"{noun} ended by an exception with outcome error or timeout, by type.",
+            (*labels, ERROR_TYPE),
+        ),
+        in_flight=Metric(
+            f"{kind}_in_flight",
+            Kind.GAUGE,
+            Unit.NONE,
+            f"{noun} begun and not ended.",
+            labels,
+        ),
+        oldest_in_flight=Metric(
+            f"{kind}_oldest_in_flight",
+            Kind.GAUGE,
+            Unit.SECONDS,
+            f"Age of the oldest of the {noun.lower()} in flight; a hung one never reaches the "
+            "histogram and shows here only.",
+            labels,
+        ),
+    )
+
+
+#: What is recorded of each kind of operation, by kind.
+OPERATIONS: dict[str, OperationMetrics] = {
+    metrics.kind: metrics
+    for metrics in (
+        _operation("workflow", "Workflow runs", (WORKFLOW,)),
+        _operation("step", "Workflow steps", (STEP, WORKFLOW)),
+        _operation("agent", "Agent calls", (AGENT, OPERATION)),
+        _operation("tool", "Tool calls", (TOOL, AGENT)),
+        _operation("model_call", "Model calls", (OPERATION, MODEL, PROVIDER, AGENT)),
+    )
+}
+
+KINDS: tuple[str, ...] = tuple(OPERATIONS)
+
+AGENT_INFO = Metric(
+    "agent",
+    Kind.INFO,
+    Unit.NONE,
+    "Slow-moving facts about an agent, to be joined in queries.",
+    (
+        AGENT,
+        Label("version", "Version declared last.", 1000),
+        Label("team", "Team that owns the agent.", 1000),
+        Label("tier", "Tier of the agent, such as frontline.", 1000),
+    ),
+)
+
+MODEL_CALL_TOKENS = Metric(
+    "model_call_tokens",
+    Kind.COUNTER,
+    Unit.NONE,
+    "Tokens that model calls reported; cached ones are counted within input as well.",
+    (OPERATION, MODEL, PROVIDER, AGENT, TOKEN_TYPE),
+)
+
+DROPPED = Metric(
+    "dropped",
+    Kind.COUNTER,
+    Unit.NONE,
+    "Recordings that could not be kept as they came, by reason.",
+    (REASON,),
+)
+
+SERIES = Metric(
+    "series",
+    Kind.GAUGE,
+    Unit.NONE,
+    "Operation series held in memory.",
+)
+
+SCRAPES = Metric(
+    "scrapes",
+    Kind.COUNTER,
+    Unit.NONE,
+    "Times that the metrics were rendered.",
+)
+
+SCRAPE_DURATION = Metric(
+    "scrape_duration",
+    Kind.GAUGE,
+    Unit.SECONDS,
+    "Time that the previous rendering of the metrics took.",
+)
+
+BUILD_INFO = Metric(
+    "build",
+    Kind.INFO,
+    Unit.NONE,
+    "Version of agentmon in use.",
+    (Label("version", "Version of agentmon.", 1),),
+)
+
+#: Every metric, in the order of exposition.
+CATALOGUE: tuple[Metric, ...] = (
+    *(metric for operation in OPERATIONS.values() for metric in operation.metrics),
+    MODEL_CALL_TOKENS,
+    AGENT_INFO,
+    DROPPED,
+    SERIES,
+    SCRAPES,
+    SCRAPE_DURATION,
+    BUILD_INFO,
+)

@@ -1,0 +1,127 @@
+"""
+What crosses from recording to exporting: plain values, stable once made.
+
+The writer side makes them under its own lock; the reader side owns them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from agentmon.model.buckets import Layout
+from agentmon.model.metric import Metric
+from agentmon.model.statistics import Statistics
+
+__all__ = [
+    "CallRecord",
+    "Family",
+    "HistogramState",
+    "OperationSnapshot",
+    "Point",
+    "Sample",
+    "Snapshot",
+    "Value",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramState:
+    """
+    One duration histogram as the exposition needs it.
+
+    Args:
+        layout: The cells, and the edges of the classic buckets.
+        buckets: Counts per classic bucket, not cumulative; one more than there are edges.
+        count: Durations recorded.
+        sum_ns: Their sum, exact, in nanoseconds.
+    """
+
+    layout: Layout
+    buckets: tuple[int, ...]
+    count: int
+    sum_ns: int
+
+
+Value: TypeAlias = "int | float | HistogramState"
+Sample: TypeAlias = "tuple[tuple[str, ...], Value]"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric and its samples: label values in the order of the metric's labels, and a value."""
+
+    metric: Metric
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call that ended, remembered for people to look at. Never holds a message or argument."""
+
+    kind: str
+    labels: tuple[str, ...]
+    ended_ns: int
+    duration_ns: int
+    outcome: str
+    error_type: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One cell of a sliding window, for a sparkline."""
+
+    begin_ns: int
+    length_ns: int
+    statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSnapshot:
+    """
+    Everything known of one operation series at one moment.
+
+    Args:
+        kind: Kind of operation.
+        labels: Label values, in the order of the kind's labels.
+        timeout_ns: Declared timeout, if one was.
+        in_flight: Calls begun and not ended.
+        oldest_ns: Age of the oldest of them, in nanoseconds; 0 without any.
+        life: Statistics since recording began.
+        windows: Statistics of each sliding window, by name.
+        history: Cells of each sliding window, oldest first, by name.
+        errors: Failures by type.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    timeout_ns: int | None
+    in_flight: int
+    oldest_ns: int
+    life: Statistics
+    windows: dict[str, Statistics]
+    history: dict[str, tuple[Point, ...]]
+    errors: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    The whole process at one moment.
+
+    Args:
+        now_ns: When it was taken, on the clock that the calls were measured with.
+        operations: One for each series.
+        agents: Version, team and tier by agent.
+        failed: Recent calls that failed, newest first.
+        slow: The slowest calls of the last hour, slowest first.
+        dropped: What could not be kept as it came, by reason.
+    """
+
+    now_ns: int
+    operations: tuple[OperationSnapshot, ...]
+    agents: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    failed: tuple[CallRecord, ...] = ()
+    slow: tuple[CallRecord, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)

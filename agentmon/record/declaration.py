@@ -1,0 +1,65 @@
+"""
+What a user declared about an operation, and the names around it that its series take on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Declaration", "Scope"]
+
+
+class Scope:
+    """
+    The names around a call: the innermost workflow and agent, empty where there is none.
+
+    Interned by the registry and compared by identity, so that looking one up is cheap.
+    """
+
+    __slots__ = ("agent", "workflow")
+
+    def __init__(self, workflow: str, agent: str) -> None:
+        self.workflow = workflow
+        self.agent = agent
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """
+    An operation as declared.
+
+    Args:
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow`` or ``step``.
+        name: Name of the agent, tool, workflow or step; of a model call, its operation.
+        operation: Entry point of an agent.
+        model: Model that a model call asks for.
+        provider: Who serves that model.
+        timeout_ns: A call that takes longer has the outcome timeout.
+        version: Version of an agent.
+        team: Team that owns an agent.
+        tier: Tier of an agent.
+    """
+
+    kind: str
+    name: str
+    operation: str = ""
+    model: str = ""
+    provider: str = ""
+    timeout_ns: int | None = None
+    version: str = ""
+    team: str = ""
+    tier: str = ""
+
+    def label_values(self, scope: Scope) -> tuple[str, ...]:
+        """Values of the kind's labels for a call made within *scope*."""
+        match self.kind:
+            case "agent":
+                return (self.name, self.operation)
+            case "tool":
+                return (self.name, scope.agent)
+            case "model_call":
+                return (self.name, self.model, self.provider, scope.agent)
+            case "step":
+                return (self.name, scope.workflow)
+            case _:
+                return (self.name,)

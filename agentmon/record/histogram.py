@@ -1,0 +1,101 @@
+"""
+The counts of one duration histogram over the life of the process.
+
+Dense between the lowest and the highest cell used, 4 bytes a cell until one count needs 8: a
+histogram that uses every cell of the default layout takes 16 KB, an unused one none.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+from agentmon.model.buckets import Layout
+from agentmon.model.snapshot import HistogramState
+
+__all__ = ["Histogram"]
+
+_PAGE = 128  # cells that the array grows by at either end
+_NARROW = 0xFFFFFFFF  # the most that a 4-byte cell holds
+
+
+class Histogram:
+    """
+    Counts by cell and by classic bucket, and exact moments. Not safe for use by two threads.
+
+    Args:
+        layout: The cells.
+    """
+
+    __slots__ = (
+        "_buckets",
+        "_counts",
+        "_first",
+        "_layout",
+        "count",
+        "max_ns",
+        "min_ns",
+        "squares_ns2",
+        "sum_ns",
+    )
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._first = 0
+        self._counts = array("I")
+        self._buckets = [0] * (len(layout.edges_s) + 1)
+        self.count = 0
+        self.sum_ns = 0
+        self.squares_ns2 = 0
+        self.min_ns = 0
+        self.max_ns = 0
+
+    def add(self, counts: Mapping[int, int], values_ns: list[int]) -> None:
+        """
+        Add durations.
+
+        Args:
+            counts: How many of them fall into which cell.
+            values_ns: The durations themselves, at least one, within the layout's range.
+        """
+        if self.count + len(values_ns) > _NARROW and self._counts.typecode == "I":
+            self._counts = array("Q", self._counts)
+        self._reach(min(counts), max(counts))
+        first = self._first
+        cells = self._counts
+        buckets = self._buckets
+        bucket_of = self._layout.bucket_of
+        for index, n in counts.items():
+            cells[index - first] += n
+            buckets[bucket_of[index]] += n
+        low, high = min(values_ns), max(values_ns)
+        self.min_ns = min(low, self.min_ns) if self.count else low
+        self.max_ns = max(high, self.max_ns)
+        self.count += len(values_ns)
+        self.sum_ns += sum(values_ns)
+        self.squares_ns2 += sum([v * v for v in values_ns])
+
+    def cells(self) -> dict[int, int]:
+        """Counts of the cells that have any, by index, rising."""
+        return {index: n for index, n in enumerate(self._counts, self._first) if n}
+
+    def state(self) -> HistogramState:
+        """What the exposition needs, as it stands now."""
+        return HistogramState(self._layout, tuple(self._buckets), self.count, self.sum_ns)
+
+    def _reach(self, low: int, high: int) -> None:
+        """Make room for the cells from *low* to *high*."""
+        if not self._counts:
+            self._first = low - low % _PAGE
+        elif low < self._first:
+            first = low - low % _PAGE
+            self._counts = self._zeros(self._first - first) + self._counts
+            self._first = first
+        length = len(self._counts)
+        missing = high + 1 - self._first - length
+        if missing > 0:
+            room = self._layout.size - self._first - length
+            self._counts.extend(self._zeros(min(room, missing + -missing % _PAGE)))
+
+    def _zeros(self, n: int) -> array[int]:
+        return array(self._counts.typecode, bytes(n * self._counts.itemsize))

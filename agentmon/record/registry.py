@@ -1,0 +1,306 @@
+"""
+All series of the process: binding of label sets, bounds, and the way out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from threading import RLock
+
+from agentmon.model import catalogue
+from agentmon.model.buckets import Layout
+from agentmon.model.metric import OVERFLOW, Label
+from agentmon.model.outcome import OUTCOMES
+from agentmon.model.snapshot import CallRecord, Family, HistogramState, Sample, Snapshot
+from agentmon.record.clock import Clock
+from agentmon.record.declaration import Declaration, Scope
+from agentmon.record.recorder import Detail, Recorder
+from agentmon.record.series import Series
+
+__all__ = ["MAX_SERIES", "Registry"]
+
+logger = logging.getLogger("agentmon")
+
+#: Series kept by default; declarations beyond it share one series of their kind.
+MAX_SERIES = 10_000
+
+_RECENT = 50  # failed calls, and slow calls, that are remembered
+_SLOW_AGE_NS = 3600 * 10**9
+
+
+class Registry:
+    """
+    Holds every series, and hands out the recorders that write to them.
+
+    Guarantees:
+        - Memory is bounded: at most `max_series` series, at most as many recorders, at most each
+          label's bound of distinct values. What is beyond folds into ``other``, is counted in
+          ``agentmon_dropped_total`` and warned of once for each label.
+        - `collect` and `snapshot` see every call that ended before they began.
+
+    Args:
+        layout: The cells of the histograms.
+        clock: Measures the calls.
+        max_series: The most series kept.
+    """
+
+    def __init__(self, layout: Layout, clock: Clock, max_series: int = MAX_SERIES) -> None:
+        self.layout = layout
+        self.clock = clock
+        self.begun_ns = clock()
+        self.root = Scope("", "")
+        self._max_series = max_series
+        self._lock = RLock()
+        self._scopes: dict[tuple[str, str], Scope] = {("", ""): self.root}
+        self._series: dict[tuple[str, tuple[str, ...]], Series] = {}
+        self._recorders: dict[tuple[Series, Scope, int | None], Recorder] = {}
+        self._values: dict[str, set[str]] = {}
+        self._warned: set[str] = set()
+        self._agents: dict[str, tuple[str, str, str]] = {}
+        self._dropped: dict[str, int] = {}
+        self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
+        self._slow: list[CallRecord] = []
+        self._slow_floor_ns = -1
+
+    # ------------------------------------------------------------------ binding
+
+    def bind(self, declaration: Declaration, outer: Scope | None) -> Recorder:
+        """
+        The recorder for calls of *declaration* made within *outer*.
+
+        Args:
+            declaration: The operation.
+            outer: The names around the call; None outside any.
+
+        Returns:
+            Always the same recorder for the same arguments, to be kept by the caller.
+        """
+        with self._lock:
+            metrics = catalogue.OPERATIONS[declaration.kind]
+            scope = outer or self.root
+            values = tuple(
+                self._bounded(label, value)
+                for label, value in zip(
+                    metrics.labels, declaration.label_values(scope), strict=True
+                )
+            )
+            series = self._series.get((declaration.kind, values))
+            if series is None and len(self._series) >= self._max_series:
+                self._overflow("series", "series_bound", self._max_series)
+                values = (OVERFLOW,) * len(values)
+                series = self._series.get((declaration.kind, values))
+            if series is None:
+                series = Series(metrics, values, self.layout)
+                self._series[declaration.kind, values] = series
+            if declaration.timeout_ns is not None:
+                series.timeout_ns = declaration.timeout_ns
+            workflow, agent = scope.workflow, scope.agent
+            if declaration.kind == "agent":
+                agent = values[0]
+                facts = (declaration.version, declaration.team, declaration.tier)
+                if any(facts) or agent not in self._agents:
+                    self._agents[agent] = facts
+            elif declaration.kind == "workflow":
+                workflow = values[0]
+            inner = self._intern(workflow, agent)
+            if len(self._recorders) >= 2 * self._max_series:
+                inner = self.root
+            key = (series, inner, declaration.timeout_ns)
+            recorder = self._recorders.get(key)
+            if recorder is None:
+                recorder = Recorder(self, series, inner, declaration.timeout_ns)
+                self._recorders[key] = recorder
+                series.recorders = (*series.recorders, recorder)
+            return recorder
+
+    def _intern(self, workflow: str, agent: str) -> Scope:
+        scope = self._scopes.get((workflow, agent))
+        if scope is None:
+            if len(self._scopes) >= self._max_series:
+                return self.root
+            scope = self._scopes[workflow, agent] = Scope(workflow, agent)
+        return scope
+
+    def _bounded(self, label: Label, value: str) -> str:
+        """The value, or ``other`` where the label has as many values as it may have."""
+        if not value:
+            return value
+        known = self._values.setdefault(label.name, set())
+        if value in known:
+            return value
+        if len(known) < label.bound:
+            known.add(value)
+            return value
+        self._overflow(f"label {label.name!r}", "label_bound", label.bound)
+        return OVERFLOW
+
+    def bounded_error(self, error_type: str) -> str:
+        """The error type, or ``other`` where there are too many."""
+        with self._lock:
+            return self._bounded(catalogue.ERROR_TYPE, error_type)
+
+    def _overflow(self, what: str, reason: str, bound: int) -> None:
+        self.drop(reason, 1)
+        if what not in self._warned:
+            self._warned.add(what)
+            logger.warning(
+                "%s reached its bound of %d; further values are recorded as %r",
+                what,
+                bound,
+                OVERFLOW,
+            )
+
+    # ------------------------------------------------------------------ notes
+
+    def drop(self, reason: str, n: int) -> None:
+        """Count *n* recordings that could not be kept as they came."""
+        with self._lock:
+            self._dropped[reason] = self._dropped.get(reason, 0) + n
+
+    def note_failure(self, series: Series, detail: Detail) -> None:
+        """Remember a call that failed."""
+        self._failed.append(_record(series, detail))
+
+    def note_slow(self, series: Series, detail: Detail) -> None:
+        """Remember a call if it is among the slowest of the last hour."""
+        begun, ended = detail[0], detail[1]
+        if ended - begun <= self._slow_floor_ns:
+            return
+        with self._lock:
+            recent = [call for call in self._slow if ended - call.ended_ns < _SLOW_AGE_NS]
+            recent.append(_record(series, detail))
+            recent.sort(key=_slowness, reverse=True)
+            self._slow = recent[:_RECENT]
+            full = len(recent) >= _RECENT
+            self._slow_floor_ns = self._slow[-1].duration_ns if full else -1
+
+    # ------------------------------------------------------------------ the way out
+
+    def _folded(self) -> list[Series]:
+        with self._lock:
+            every = list(self._series.values())
+        for series in every:
+            for recorder in series.recorders:
+                recorder.fold()
+        return every
+
+    def collect(self) -> list[Family]:
+        """
+        Every metric of the catalogue that recording fills, with its samples.
+
+        Returns:
+            Families in the order of the catalogue, ready to be rendered.
+        """
+        by_kind: dict[str, list[Series]] = {kind: [] for kind in catalogue.KINDS}
+        for series in self._folded():
+            by_kind[series.metrics.kind].append(series)
+        families = [
+            family
+            for kind, members in by_kind.items()
+            if members
+            for family in self._operation_families(catalogue.OPERATIONS[kind], members)
+        ]
+        tokens: list[Sample] = [
+            ((*series.labels, token_type), n)
+            for series in by_kind["model_call"]
+            for token_type, n in list(series.tokens.items())
+        ]
+        if tokens:
+            families.append(Family(catalogue.MODEL_CALL_TOKENS, tokens))
+        with self._lock:
+            agents: list[Sample] = [((name, *facts), 1) for name, facts in self._agents.items()]
+            dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
+        if agents:
+            families.append(Family(catalogue.AGENT_INFO, agents))
+        if dropped:
+            families.append(Family(catalogue.DROPPED, dropped))
+        families.append(Family(catalogue.SERIES, [((), len(self._series))]))
+        return families
+
+    def _operation_families(
+        self, metrics: catalogue.OperationMetrics, members: list[Series]
+    ) -> Iterator[Family]:
+        calls: list[Sample] = []
+        durations: list[Sample] = []
+        squares: list[Sample] = []
+        errors: list[Sample] = []
+        in_flight: list[Sample] = []
+        oldest: list[Sample] = []
+        now_ns = self.clock()
+        for series in members:
+            labels = series.labels
+            with series.lock:
+                for outcome in OUTCOMES:
+                    histogram = series.histograms.get(outcome)
+                    if histogram is None:
+                        calls.append(((*labels, outcome), 0))
+                        continue
+                    key = (*labels, outcome)
+                    calls.append((key, histogram.count))
+                    durations.append((key, histogram.state()))
+                    squares.append((key, histogram.squares_ns2 / 1e18))
+                errors.extend(((*labels, name), n) for name, n in series.errors.items())
+            in_flight.append((labels, series.in_flight()))
+            oldest.append((labels, series.oldest_ns(now_ns) / 1e9))
+        yield Family(metrics.calls, calls)
+        yield Family(metrics.duration, durations)
+        yield Family(metrics.duration_squared, squares)
+        if errors:
+            yield Family(metrics.errors, errors)
+        yield Family(metrics.in_flight, in_flight)
+        yield Family(metrics.oldest_in_flight, oldest)
+
+    def histograms(self) -> list[tuple[str, tuple[str, ...], str, dict[int, int]]]:
+        """Kind, label values, outcome and counts by cell of every lifetime histogram."""
+        found = []
+        for series in self._folded():
+            with series.lock:
+                found.extend(
+                    (series.metrics.kind, series.labels, outcome, histogram.cells())
+                    for outcome, histogram in series.histograms.items()
+                )
+        return found
+
+    def snapshot(self) -> Snapshot:
+        """Everything known, for people to look at."""
+        every = self._folded()
+        now_ns = self.clock()
+        operations = []
+        for series in every:
+            with series.lock:
+                operations.append(series.snapshot(now_ns))
+        with self._lock:
+            return Snapshot(
+                now_ns=now_ns,
+                operations=tuple(operations),
+                agents=dict(self._agents),
+                failed=tuple(reversed(self._failed)),
+                slow=tuple(call for call in self._slow if now_ns - call.ended_ns < _SLOW_AGE_NS),
+                dropped=dict(self._dropped),
+            )
+
+    def abandon_locks(self) -> None:
+        """Replace every lock: in a forked child, their holders do not exist."""
+        self._lock = RLock()
+        for series in list(self._series.values()):
+            series.lock = RLock()
+            series.folding = False
+
+
+def _record(series: Series, detail: Detail) -> CallRecord:
+    begun, ended, outcome, error_type, trace_id = detail
+    return CallRecord(
+        kind=series.metrics.kind,
+        labels=series.labels,
+        ended_ns=ended,
+        duration_ns=ended - begun,
+        outcome=outcome,
+        error_type=error_type,
+        trace_id=f"{trace_id:032x}" if trace_id else None,
+    )
+
+
+def _slowness(call: CallRecord) -> int:
+    return call.duration_ns

@@ -1,0 +1,145 @@
+"""
+One series: everything recorded under one kind and one set of labels, folded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from agentmon.model.outcome import OUTCOMES
+from agentmon.model.snapshot import OperationSnapshot
+from agentmon.model.statistics import Statistics, merge
+from agentmon.record.histogram import Histogram
+from agentmon.record.window import CELL_NS, WINDOWS, Windows
+
+if TYPE_CHECKING:
+    from agentmon.model.buckets import Layout
+    from agentmon.model.catalogue import OperationMetrics
+    from agentmon.record.recorder import Recorder
+
+__all__ = ["Series"]
+
+
+class Series:
+    """
+    Counts, histograms, windows and errors of one label set.
+
+    Assumptions:
+        Whoever calls a method holds `lock`, save for `in_flight` and `oldest_ns`.
+
+    Args:
+        metrics: The metrics of its kind.
+        labels: Its label values.
+        layout: The cells of its histograms.
+    """
+
+    __slots__ = (
+        "_layout",
+        "_windows",
+        "errors",
+        "folding",
+        "histograms",
+        "labels",
+        "lock",
+        "metrics",
+        "recorders",
+        "timeout_ns",
+        "tokens",
+    )
+
+    def __init__(self, metrics: OperationMetrics, labels: tuple[str, ...], layout: Layout) -> None:
+        self.metrics = metrics
+        self.labels = labels
+        self.lock = RLock()
+        self.folding = False
+        self.timeout_ns: int | None = None
+        self.recorders: tuple[Recorder, ...] = ()
+        self.histograms: dict[str, Histogram] = {}
+        self.errors: dict[str, int] = {}
+        self.tokens: dict[str, int] = {}
+        self._layout = layout
+        self._windows: Windows | None = None
+
+    def add(self, outcome: str, begun_ended_ns: list[tuple[int, int]]) -> int:
+        """
+        Add calls that ended alike.
+
+        Args:
+            outcome: How they ended.
+            begun_ended_ns: Start and end of each, at least one, in the order of their ends.
+
+        Returns:
+            How many durations lay outside the layout's range and were clamped.
+        """
+        clamped = 0
+        first_cell = begun_ended_ns[0][1] // CELL_NS
+        if first_cell == begun_ended_ns[-1][1] // CELL_NS:
+            return self._add_cell(outcome, begun_ended_ns)
+        by_cell: dict[int, list[tuple[int, int]]] = {}
+        for pair in begun_ended_ns:
+            by_cell.setdefault(pair[1] // CELL_NS, []).append(pair)
+        for cell in sorted(by_cell):
+            clamped += self._add_cell(outcome, by_cell[cell])
+        return clamped
+
+    def _add_cell(self, outcome: str, begun_ended_ns: list[tuple[int, int]]) -> int:
+        values = [ended - begun for begun, ended in begun_ended_ns]
+        clamped = 0
+        highest = self._layout.highest_ns
+        if max(values) > highest or min(values) < 0:
+            clamped = sum(1 for v in values if v > highest or v < 0)
+            values = [min(max(v, 0), highest) for v in values]
+        indexes = self._layout.indexes(values)
+        histogram = self.histograms.get(outcome)
+        if histogram is None:
+            histogram = self.histograms[outcome] = Histogram(self._layout)
+        histogram.add(Counter(indexes), values)
+        if self._windows is None:
+            self._windows = Windows(self._layout)
+        self._windows.add(begun_ended_ns[0][1], outcome, indexes, values)
+        return clamped
+
+    def in_flight(self) -> int:
+        """Calls begun and not ended."""
+        return sum(len(recorder.live) for recorder in self.recorders)
+
+    def oldest_ns(self, now_ns: int) -> int:
+        """Age of the oldest call in flight, in nanoseconds; 0 without any."""
+        begun = [call.begun_ns for recorder in self.recorders for call in recorder.live.copy()]
+        return max(0, now_ns - min(begun)) if begun else 0
+
+    def life(self) -> Statistics:
+        """Statistics since recording began."""
+        return merge(
+            self._layout, (statistics(o, h, self._layout) for o, h in self.histograms.items())
+        )
+
+    def snapshot(self, now_ns: int) -> OperationSnapshot:
+        """Everything known of the series, to be looked at."""
+        windows = self._windows or Windows(self._layout)
+        return OperationSnapshot(
+            kind=self.metrics.kind,
+            labels=self.labels,
+            timeout_ns=self.timeout_ns,
+            in_flight=self.in_flight(),
+            oldest_ns=self.oldest_ns(now_ns),
+            life=self.life(),
+            windows={name: windows.read(name, now_ns) for name in WINDOWS},
+            history={name: windows.history(name, now_ns) for name in WINDOWS},
+            errors=dict(self.errors),
+        )
+
+
+def statistics(outcome: str, histogram: Histogram, layout: Layout) -> Statistics:
+    """Statistics of the calls of one outcome."""
+    return Statistics(
+        layout=layout,
+        cells=histogram.cells(),
+        outcomes={**dict.fromkeys(OUTCOMES, 0), outcome: histogram.count},
+        sum_ns=histogram.sum_ns,
+        squares_ns2=histogram.squares_ns2,
+        min_ns=histogram.min_ns,
+        max_ns=histogram.max_ns,
+    )

@@ -1,0 +1,245 @@
+"""
+Sliding windows of 1 minute, 5 minutes and 1 hour over the durations of one series.
+
+Time is cut into cells of 10 seconds; cells that have closed are kept for the shortest window and
+merged into longer ones for the others. A window reads the cell that is filling and as many closed
+ones as cover its length, so it covers between one and one and a fraction of its length.
+
+Durations are counted at half the resolution of the layout (64 cells in a power of two by default,
+so that a quantile is off by at most 0.8 %). A cell that would need more than `MOST` counts is
+halved again, and says so in the error of its quantiles.
+
+Bound: 26 closed cells of at most `MOST` counts, at 2 to 5 bytes each, and a tail of `TAIL` indexes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+
+from agentmon.model.buckets import Layout
+from agentmon.model.outcome import OUTCOMES
+from agentmon.model.snapshot import Point
+from agentmon.model.statistics import Statistics, merge
+
+__all__ = ["CELL_NS", "MOST", "TAIL", "WINDOWS", "Windows"]
+
+CELL_NS = 10 * 10**9
+
+#: Name of each window: length of its cells in nanoseconds, and how many closed ones it reads.
+WINDOWS: dict[str, tuple[int, int]] = {
+    "1m": (CELL_NS, 6),
+    "5m": (6 * CELL_NS, 5),
+    "1h": (30 * CELL_NS, 12),
+}
+
+MOST = 400
+TAIL = 1024
+
+_POSITION = {outcome: position for position, outcome in enumerate(OUTCOMES)}
+
+
+def _pack(numbers: list[int]) -> array[int]:
+    """The numbers in the narrowest array that holds them."""
+    top = max(numbers, default=0)
+    return array("B" if top < 1 << 8 else "H" if top < 1 << 16 else "I", numbers)
+
+
+def _begin(cell: _Cell) -> int:
+    return cell.begin_ns
+
+
+class _Cell:
+    """One stretch of time: a packed, sorted list of counts and the exact moments."""
+
+    __slots__ = (
+        "begin_ns",
+        "coarseness",
+        "counts",
+        "max_ns",
+        "min_ns",
+        "outcomes",
+        "squares_ns2",
+        "steps",
+        "sum_ns",
+    )
+
+    def __init__(self, begin_ns: int) -> None:
+        self.begin_ns = begin_ns
+        self.coarseness = 1
+        self.steps: array[int] | None = None  # distance of each index from the one before
+        self.counts: array[int] | None = None
+        self.outcomes = (0,) * len(OUTCOMES)
+        self.sum_ns = 0
+        self.squares_ns2 = 0
+        self.min_ns = 0
+        self.max_ns = 0
+
+    def absorb_moments(
+        self, outcomes: Iterable[int], sum_ns: int, squares_ns2: int, min_ns: int, max_ns: int
+    ) -> None:
+        self.min_ns = min(min_ns, self.min_ns) if any(self.outcomes) else min_ns
+        self.max_ns = max(max_ns, self.max_ns)
+        self.outcomes = tuple(a + b for a, b in zip(self.outcomes, outcomes, strict=True))
+        self.sum_ns += sum_ns
+        self.squares_ns2 += squares_ns2
+
+    def absorb_counts(self, counts: Mapping[int, int], coarseness: int) -> None:
+        shift = max(self.coarseness, coarseness)
+        merged = self._at(shift)
+        for index, n in counts.items():
+            coarse = index >> (shift - coarseness)
+            merged[coarse] = merged.get(coarse, 0) + n
+        while len(merged) > MOST:
+            shift += 1
+            halved: dict[int, int] = {}
+            for index, n in merged.items():
+                halved[index >> 1] = halved.get(index >> 1, 0) + n
+            merged = halved
+        indexes = sorted(merged)
+        self.coarseness = shift
+        self.steps = _pack([b - a for a, b in zip([0, *indexes], indexes, strict=False)])
+        self.counts = _pack([merged[index] for index in indexes])
+
+    def absorb(self, other: _Cell) -> None:
+        self.absorb_moments(
+            other.outcomes, other.sum_ns, other.squares_ns2, other.min_ns, other.max_ns
+        )
+        self.absorb_counts(other._at(other.coarseness), other.coarseness)
+
+    def statistics(self, layout: Layout) -> Statistics:
+        return Statistics(
+            layout=layout,
+            coarseness=self.coarseness,
+            cells=self._at(self.coarseness),
+            outcomes=dict(zip(OUTCOMES, self.outcomes, strict=True)),
+            sum_ns=self.sum_ns,
+            squares_ns2=self.squares_ns2,
+            min_ns=self.min_ns,
+            max_ns=self.max_ns,
+        )
+
+    def _at(self, coarseness: int) -> dict[int, int]:
+        """Counts by index, brought to a coarseness not finer than the cell's own."""
+        if self.steps is None or self.counts is None:
+            return {}
+        shift = coarseness - self.coarseness
+        if not shift:
+            return dict(zip(accumulate(self.steps), self.counts, strict=True))
+        coarse: dict[int, int] = {}
+        for index, n in zip(accumulate(self.steps), self.counts, strict=True):
+            coarse[index >> shift] = coarse.get(index >> shift, 0) + n
+        return coarse
+
+
+class Windows:
+    """
+    The sliding windows of one series. Not safe for use by two threads.
+
+    Args:
+        layout: The cells of the durations.
+    """
+
+    __slots__ = ("_layout", "_open", "_rings", "_tail")
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._open: _Cell | None = None
+        self._tail: array[int] = array("H" if layout.size < 1 << 16 else "I")
+        self._rings: dict[str, list[_Cell]] = {name: [] for name in WINDOWS}
+
+    def add(self, ended_ns: int, outcome: str, indexes: list[int], values_ns: list[int]) -> None:
+        """
+        Add durations that ended within one cell of time.
+
+        Args:
+            ended_ns: When one of them ended.
+            outcome: How all of them ended.
+            indexes: Their cells in the layout.
+            values_ns: The durations themselves, at least one.
+        """
+        begin_ns = ended_ns - ended_ns % CELL_NS
+        cell = self._open
+        if cell is None or cell.begin_ns < begin_ns:
+            self._close()
+            self._open = cell = _Cell(begin_ns)
+        outcomes = [0] * len(OUTCOMES)
+        outcomes[_POSITION[outcome]] = len(values_ns)
+        squares_ns2 = sum([v * v for v in values_ns])
+        moments = (outcomes, sum(values_ns), squares_ns2, min(values_ns), max(values_ns))
+        if cell.begin_ns > begin_ns:  # reported after its time: it belongs to a closed cell
+            late = _Cell(begin_ns)
+            late.absorb_moments(*moments)
+            late.absorb_counts(Counter(indexes), 0)
+            self._file(late)
+            return
+        cell.absorb_moments(*moments)
+        self._tail.extend(indexes)
+        if len(self._tail) > TAIL:
+            self._fold_tail(cell)
+
+    def read(self, name: str, now_ns: int) -> Statistics:
+        """
+        What happened within a window that ends now.
+
+        Args:
+            name: ``1m``, ``5m`` or ``1h``.
+            now_ns: On the clock of the calls.
+        """
+        length_ns, closed = WINDOWS[name]
+        oldest_ns = now_ns - now_ns % length_ns - closed * length_ns
+        return merge(
+            self._layout,
+            (
+                cell.statistics(self._layout)
+                for cell in self._cells(name)
+                if cell.begin_ns >= oldest_ns
+            ),
+        )
+
+    def history(self, name: str, now_ns: int) -> tuple[Point, ...]:
+        """The cells that `read` merges, oldest first, empty ones included."""
+        length_ns, closed = WINDOWS[name]
+        newest_ns = now_ns - now_ns % length_ns
+        by_begin: dict[int, list[Statistics]] = {}
+        for cell in self._cells(name):
+            begin_ns = cell.begin_ns - cell.begin_ns % length_ns
+            by_begin.setdefault(begin_ns, []).append(cell.statistics(self._layout))
+        begins = range(newest_ns - closed * length_ns, newest_ns + 1, length_ns)
+        return tuple(
+            Point(begin, length_ns, merge(self._layout, by_begin.get(begin, ())))
+            for begin in begins
+        )
+
+    def _cells(self, name: str) -> list[_Cell]:
+        cells = list(self._rings[name])
+        if self._open is not None:
+            self._fold_tail(self._open)
+            cells.append(self._open)
+        return cells
+
+    def _fold_tail(self, cell: _Cell) -> None:
+        if self._tail:
+            cell.absorb_counts(Counter(self._tail), 0)
+            del self._tail[:]
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._fold_tail(self._open)
+            self._file(self._open)
+            self._open = None
+
+    def _file(self, cell: _Cell) -> None:
+        """Merge a closed cell into every ring."""
+        for name, (length_ns, closed) in WINDOWS.items():
+            ring = self._rings[name]
+            begin_ns = cell.begin_ns - cell.begin_ns % length_ns
+            home = next((c for c in reversed(ring) if c.begin_ns == begin_ns), None)
+            if home is None:
+                home = _Cell(begin_ns)
+                ring.append(home)
+                ring.sort(key=_begin)
+                del ring[: -(closed + 1)]
+            home.absorb(cell)
