@@ -18,7 +18,7 @@ __all__ = [
     "CONSTANT_LABELS",
     "DROPPED",
     "KINDS",
-    "MODEL_CALL_TOKENS",
+    "MODEL_TOKENS",
     "OPERATIONS",
     "SCRAPES",
     "SCRAPE_DURATION",
@@ -77,27 +77,29 @@ class OperationMetrics:
         )
 
 
-def _operation(kind: str, noun: str, labels: tuple[Label, ...]) -> OperationMetrics:
+def _operation(
+    kind: str, stem: str, noun: str, labels: tuple[Label, ...]
+) -> OperationMetrics:
     by_outcome = (*labels, OUTCOME)
     return OperationMetrics(
         kind=kind,
         labels=labels,
         calls=Metric(
-            f"{kind}_calls",
+            f"{stem}_calls",
             Kind.COUNTER,
             Unit.NONE,
             f"{noun} ended, by outcome.",
             by_outcome,
         ),
         duration=Metric(
-            f"{kind}_duration",
+            f"{stem}_duration",
             Kind.HISTOGRAM,
             Unit.SECONDS,
             f"Time from start to end of {noun.lower()}, by outcome.",
             by_outcome,
         ),
         duration_squared=Metric(
-            f"{kind}_duration",
+            f"{stem}_duration",
             Kind.COUNTER,
             Unit.SECONDS_SQUARED,
             f"Sum of the squared durations of {noun.lower()}: with sum and count it gives the "
@@ -105,21 +107,21 @@ def _operation(kind: str, noun: str, labels: tuple[Label, ...]) -> OperationMetr
             by_outcome,
         ),
         errors=Metric(
-            f"{kind}_errors",
+            f"{stem}_errors",
             Kind.COUNTER,
             Unit.NONE,
             f"{noun} ended by an exception with outcome error or timeout, by type.",
             (*labels, ERROR_TYPE),
         ),
         in_flight=Metric(
-            f"{kind}_in_flight",
+            f"{stem}_in_flight",
             Kind.GAUGE,
             Unit.NONE,
             f"{noun} begun and not ended.",
             labels,
         ),
         oldest_in_flight=Metric(
-            f"{kind}_oldest_in_flight",
+            f"{stem}_oldest_in_flight",
             Kind.GAUGE,
             Unit.SECONDS,
             f"Age of the oldest of the {noun.lower()} in flight; a hung one never reaches the "
@@ -133,11 +135,11 @@ def _operation(kind: str, noun: str, labels: tuple[Label, ...]) -> OperationMetr
 OPERATIONS: dict[str, OperationMetrics] = {
     metrics.kind: metrics
     for metrics in (
-        _operation("workflow", "Workflow runs", (WORKFLOW,)),
-        _operation("step", "Workflow steps", (STEP, WORKFLOW)),
-        _operation("agent", "Agent calls", (AGENT, OPERATION)),
-        _operation("tool", "Tool calls", (TOOL, AGENT)),
-        _operation("model_call", "Model calls", (OPERATION, MODEL, PROVIDER, AGENT)),
+        _operation("workflow", "workflow", "Workflow runs", (WORKFLOW,)),
+        _operation("step", "step", "Workflow steps", (STEP, WORKFLOW)),
+        _operation("agent", "agent", "Agent calls", (AGENT, OPERATION)),
+        _operation("tool", "tool", "Tool calls", (TOOL, AGENT)),
+        _operation("model_call", "model", "Model calls", (OPERATION, MODEL, PROVIDER, AGENT)),
     )
 }
 
@@ -156,8 +158,8 @@ AGENT_INFO = Metric(
     ),
 )
 
-MODEL_CALL_TOKENS = Metric(
-    "model_call_tokens",
+MODEL_TOKENS = Metric(
+    "model_tokens",
     Kind.COUNTER,
     Unit.NONE,
     "Tokens that model calls reported; cached ones are counted within input as well.",
@@ -204,7 +206,7 @@ BUILD_INFO = Metric(
 #: Every metric, in the order of exposition.
 CATALOGUE: tuple[Metric, ...] = (
     *(metric for operation in OPERATIONS.values() for metric in operation.metrics),
-    MODEL_CALL_TOKENS,
+    MODEL_TOKENS,
     AGENT_INFO,
     DROPPED,
     SERIES,

@@ -208,7 +208,7 @@ class Registry:
             for token_type, n in list(series.tokens.items())
         ]
         if tokens:
-            families.append(Family(catalogue.MODEL_CALL_TOKENS, tokens))
+            families.append(Family(catalogue.MODEL_TOKENS, tokens))
         with self._lock:
             agents: list[Sample] = [((name, *facts), 1) for name, facts in self._agents.items()]
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]

@@ -1,0 +1,74 @@
+"""
+Taking the context along into threads.
+
+Tasks of asyncio inherit it by themselves; threads and executors do not.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from agentmon.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["carry", "carrying"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+E = TypeVar("E", bound="Executor")
+
+
+def carry(fn: Callable[P, R]) -> Callable[P, R]:
+    """
+    Bind a function to the present context, so that calls within it belong to the present call.
+
+    Args:
+        fn: To be run elsewhere, for instance as the target of a thread.
+
+    Returns:
+        A function that runs *fn* in a copy of the context in which `carry` was called. It may be
+        called many times and by many threads at once.
+    """
+    context = copy_context()
+
+    @functools.wraps(fn)
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        return context.copy().run(fn, *args, **kwargs)
+
+    return carried
+
+
+def carrying(executor: E) -> E:
+    """
+    Make an executor of threads run each function in the context of whoever submitted it.
+
+    Works with ``submit``, ``map`` and ``loop.run_in_executor``.
+
+    Args:
+        executor: Usually a `concurrent.futures.ThreadPoolExecutor`.
+
+    Returns:
+        The same executor.
+
+    Raises:
+        DeclarationError: If it runs functions in other processes, which a context cannot reach.
+    """
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # costly, rarely needed
+
+    if isinstance(executor, ProcessPoolExecutor):
+        raise DeclarationError(
+            "carrying: got a ProcessPoolExecutor, allowed an executor of threads: a context "
+            "cannot be sent to another process"
+        )
+    submit = executor.submit
+
+    def submit_carried(fn: Callable[..., R], /, *args: object, **kwargs: object) -> object:
+        return submit(copy_context().run, fn, *args, **kwargs)
+
+    executor.submit = submit_carried  # type: ignore[method-assign,assignment]
+    return executor

@@ -1,0 +1,505 @@
+"""
+What users write: ``agent``, ``tool``, ``model_call``, ``workflow`` and ``step``.
+
+Each makes an `Operation`, which is a decorator, a context manager and the source of handles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar, overload
+
+from agentmon.errors import DeclarationError
+from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.call import CURRENT, IDLE, Call, Tokens, activate, begin, deactivate, finish
+from agentmon.instrument.site import Naming, Site
+from agentmon.instrument.wrap import wrap
+from agentmon.record.declaration import Declaration
+
+__all__ = ["Operation", "agent", "model_call", "step", "tool", "workflow"]
+
+T = TypeVar("T")
+
+_LONGEST_NAME = 200
+#: Objects of a class body that stand for a method without being callable.
+_METHOD_OBJECTS = (
+    staticmethod,
+    classmethod,
+    property,
+    functools.cached_property,
+    functools.partialmethod,
+)
+
+#: An exception class or several, by which an operation steers itself.
+Interrupts: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
+
+
+class Operation:
+    """
+    A declared operation: decorate with it, enter it with ``with`` or ``async with``, or `begin` it.
+
+    One object may be used for all of these, many times, and by many threads and tasks at once.
+    """
+
+    __slots__ = ("_entered", "_methods", "_named_by", "_site")
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        named_by: Callable[..., str] | None = None,
+        methods: tuple[str, ...] = (),
+    ) -> None:
+        self._site = site
+        self._named_by = named_by
+        self._methods = methods
+        self._entered: dict[Call, Tokens | None] = {}
+
+    # -------------------------------------------------------------- decorator
+
+    def __call__(self, target: T) -> T:
+        """
+        Measure every call of *target*.
+
+        Args:
+            target: A function of any kind, a method object of a class body, a class, or another
+                callable. Of a class, ``__call__`` is measured, or the methods that the
+                declaration names.
+
+        Returns:
+            The same kind of thing with the same signature and metadata; a class itself.
+
+        Raises:
+            DeclarationError: If *target* cannot be called.
+        """
+        if isinstance(target, type):
+            self._decorate_class(target)
+            return target
+        decorated: T = wrap(self._decorating_site(_default_name(target)), target)
+        return decorated
+
+    def _decorating_site(self, default_name: str, operation: str = "") -> Site:
+        declared = self._site.declaration
+        site = self._site
+        if not declared.name or operation:
+            named = dataclasses.replace(
+                declared,
+                name=declared.name or default_name,
+                operation=operation or declared.operation,
+            )
+            site = Site(named, site.interrupts)
+        if self._named_by is not None:
+            site = Site(site.declaration, site.interrupts, _naming(site, self._named_by))
+        return site
+
+    def _decorate_class(self, cls: type) -> None:
+        for method in self._methods or ("__call__",):
+            try:
+                target = inspect.getattr_static(cls, method)
+            except AttributeError:
+                hint = "" if self._methods else "; name its methods with methods=(...)"
+                raise DeclarationError(f"{cls.__qualname__} has no method {method!r}{hint}") from None
+            site = self._decorating_site(cls.__name__, method if self._methods else "")
+            setattr(cls, method, wrap(site, target))
+
+    # -------------------------------------------------------------- context manager
+
+    def __enter__(self) -> Call:
+        call = begin(self._block_site(), CURRENT.get())
+        if call is not IDLE:
+            self._entered[call] = activate(call)
+        return call
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        ended_ns = ACTIVE.clock()
+        entered = self._entered
+        call = CURRENT.get()
+        while call is not None and call not in entered:
+            call = call.parent
+        if call is None:  # left in another context than entered
+            call = next(reversed(entered), None)
+        if call is None:  # entered while recording was off
+            return
+        deactivate(call, entered.pop(call))
+        finish(call, ended_ns, error)
+
+    async def __aenter__(self) -> Call:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, type_: object, error: BaseException | None, traceback: object
+    ) -> None:
+        self.__exit__(type_, error, traceback)
+
+    # -------------------------------------------------------------- handle
+
+    def begin(self, *, parent: Call | None = None) -> Call:
+        """
+        Begin a call that somebody else may end, in another function, thread or task.
+
+        The call does not become current by itself; see `Call.active`.
+
+        Args:
+            parent: The call around it; by default the one that is current.
+
+        Returns:
+            The call; `Call.end` ends it.
+
+        Raises:
+            DeclarationError: If the operation has no name.
+        """
+        if parent is None:
+            return begin(self._block_site(), CURRENT.get())
+        return begin(self._block_site(), parent, explicit_parent=True)
+
+    def _block_site(self) -> Site:
+        if not self._site.declaration.name:
+            raise DeclarationError(
+                f"{self._site.declaration.kind}() needs a name when it does not decorate a function"
+            )
+        return self._site
+
+
+# ------------------------------------------------------------------ the five kinds
+
+
+@overload
+def agent(target: T, /) -> T: ...
+@overload
+def agent(
+    name: str | None = None,
+    /,
+    *,
+    operation: str = "invoke",
+    version: str = "",
+    team: str = "",
+    tier: str = "",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+    methods: Iterable[str] = (),
+) -> Operation: ...
+def agent(
+    name: Any = None,
+    /,
+    *,
+    operation: str = "invoke",
+    version: str = "",
+    team: str = "",
+    tier: str = "",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+    methods: Iterable[str] = (),
+) -> Any:
+    """
+    Measure the calls of an agent.
+
+    Args:
+        name: Name of the agent; by default that of the function or class.
+        operation: Which entry point of the agent this is, where it has several.
+        version: Version of the agent, for ``agentmon_agent_info``.
+        team: Team that owns it, likewise.
+        tier: Its tier, likewise.
+        timeout: Seconds; a call that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each call; returns the name instead.
+        interrupts: Exceptions by which the agent steers itself, such as a pause for a human; they
+            have the outcome interrupted.
+        methods: Of a decorated class, the methods to measure, each as an operation of its name;
+            by default ``__call__``.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(
+        name,
+        "agent",
+        operation=operation,
+        facts=(version, team, tier),
+        timeout=timeout,
+        named_by=named_by,
+        interrupts=interrupts,
+        methods=methods,
+    )
+
+
+@overload
+def tool(target: T, /) -> T: ...
+@overload
+def tool(
+    name: str | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def tool(
+    name: Any = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure the calls of a tool; they are told apart by the agent that makes them.
+
+    Args:
+        name: Name of the tool; by default that of the function or class.
+        timeout: Seconds; a call that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each call; returns the name instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(name, "tool", timeout=timeout, named_by=named_by, interrupts=interrupts)
+
+
+@overload
+def model_call(target: T, /) -> T: ...
+@overload
+def model_call(
+    operation: str = "chat",
+    /,
+    *,
+    model: str = "",
+    provider: str = "",
+    timeout: float | None = None,
+    model_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def model_call(
+    operation: Any = "chat",
+    /,
+    *,
+    model: str = "",
+    provider: str = "",
+    timeout: float | None = None,
+    model_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure calls to a model; they are told apart by the agent that makes them.
+
+    Args:
+        operation: Kind of call, such as ``chat``, ``embeddings`` or ``text_completion``.
+        model: Model asked for.
+        provider: Who serves it.
+        timeout: Seconds; a call that takes longer has the outcome timeout. It is not stopped.
+        model_by: Called with the arguments of each call; returns the model instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(
+        operation,
+        "model_call",
+        model=model,
+        provider=provider,
+        timeout=timeout,
+        named_by=model_by,
+        interrupts=interrupts,
+    )
+
+
+@overload
+def workflow(target: T, /) -> T: ...
+@overload
+def workflow(
+    name: str | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def workflow(
+    name: Any = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure the runs of a workflow, from its request to its final answer.
+
+    Args:
+        name: Name of the workflow; by default that of the function or class.
+        timeout: Seconds; a run that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each run; returns the name instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(name, "workflow", timeout=timeout, named_by=named_by, interrupts=interrupts)
+
+
+@overload
+def step(target: T, /) -> T: ...
+@overload
+def step(
+    name: str | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def step(
+    name: Any = None,
+    /,
+    *,
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure a stage of a workflow; stages are told apart by the workflow around them.
+
+    Args:
+        name: Name of the step; by default that of the function or class.
+        timeout: Seconds; a step that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each call; returns the name instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(name, "step", timeout=timeout, named_by=named_by, interrupts=interrupts)
+
+
+# ------------------------------------------------------------------ checking
+
+
+def _operation(
+    name: Any,
+    kind: str,
+    *,
+    operation: str = "",
+    model: str = "",
+    provider: str = "",
+    facts: tuple[str, str, str] = ("", "", ""),
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+    methods: Iterable[str] = (),
+) -> Any:
+    bare = not isinstance(name, str) and (callable(name) or isinstance(name, _METHOD_OBJECTS))
+    default = "chat" if kind == "model_call" else ""
+    key = (kind, default if bare or name is None else name, operation, model, provider, facts)
+    try:
+        site = _site(*key, timeout, interrupts)
+    except TypeError:  # an argument that cannot be hashed cannot be right either: say which
+        site = _site.__wrapped__(*key, timeout, interrupts)
+    if named_by is not None and not callable(named_by):
+        raise DeclarationError(f"{kind}: named_by: got {named_by!r}, allowed a callable")
+    made = Operation(site, named_by=named_by, methods=tuple(methods))
+    return made(name) if bare else made
+
+
+@functools.lru_cache(4096)
+def _site(
+    kind: str,
+    name: str,
+    operation: str,
+    model: str,
+    provider: str,
+    facts: tuple[str, str, str],
+    timeout: float | None,
+    interrupts: Interrupts,
+) -> Site:
+    """The site of a declaration, checked; the same one for the same declaration."""
+    version, team, tier = facts
+    for what, value in (
+        ("name", name),
+        ("operation", operation),
+        ("model", model),
+        ("provider", provider),
+        ("version", version),
+        ("team", team),
+        ("tier", tier),
+    ):
+        _check_text(kind, what, value)
+    if isinstance(interrupts, type):
+        interrupts = (interrupts,)
+    if not isinstance(interrupts, tuple) or not all(
+        isinstance(i, type) and issubclass(i, BaseException) for i in interrupts
+    ):
+        raise DeclarationError(
+            f"{kind}: interrupts: got {interrupts!r}, allowed exception classes in a tuple"
+        )
+    timeout_ns = None if timeout is None else _timeout_ns(kind, timeout)
+    declaration = Declaration(
+        kind, name, operation, model, provider, timeout_ns, version, team, tier
+    )
+    return Site(declaration, interrupts)
+
+
+def _check_text(kind: str, what: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise DeclarationError(f"{kind}: {what}: got {value!r}, allowed text")
+    if len(value) > _LONGEST_NAME or not value.isprintable():
+        raise DeclarationError(
+            f"{kind}: {what}: got {value[:60]!r} of {len(value)} characters, allowed at most "
+            f"{_LONGEST_NAME} printable ones"
+        )
+
+
+def _timeout_ns(kind: str, timeout: object) -> int:
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not math.isfinite(timeout) or timeout <= 0:
+        raise DeclarationError(f"{kind}: timeout: got {timeout!r}, allowed seconds above 0")
+    return round(timeout * 1e9)
+
+
+def _default_name(target: Any) -> str:
+    """What a callable is called: its name, with its class, without the functions around it."""
+    if isinstance(target, property):
+        target = target.fget
+    for attribute in ("__func__", "func"):
+        while not isinstance(target, type) and hasattr(target, attribute):
+            target = getattr(target, attribute)
+    qualified: str = getattr(target, "__qualname__", type(target).__qualname__)
+    return qualified.rpartition("<locals>.")[2][:_LONGEST_NAME]
+
+
+def _naming(site: Site, named_by: Callable[..., str]) -> Naming:
+    """Makes declarations from arguments, and the declared one where that fails."""
+    declaration = site.declaration
+    field = "model" if declaration.kind == "model_call" else "name"
+
+    def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Declaration:
+        try:
+            name = named_by(*args, **kwargs)
+            _check_text(declaration.kind, field, name)
+        except Exception:  # the host's call must go on whatever its naming function does
+            if ACTIVE.registry is not None:
+                ACTIVE.registry.drop("naming_failed", 1)
+            return declaration
+        return dataclasses.replace(declaration, **{field: name})
+
+    return naming

@@ -1,0 +1,75 @@
+"""
+A place in the user's code that is measured: what was declared there, and its recorders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agentmon.instrument.active import ACTIVE
+
+if TYPE_CHECKING:
+    from agentmon.record.declaration import Declaration, Scope
+    from agentmon.record.recorder import Recorder
+
+__all__ = ["Naming", "Site"]
+
+_MOST_CACHED = 1000
+
+#: Makes the declaration of one call from its arguments.
+Naming = Callable[[tuple[Any, ...], dict[str, Any]], "Declaration"]
+
+
+class Site:
+    """
+    Finds the recorder for a call, and remembers it by the names around the call.
+
+    Args:
+        declaration: The operation.
+        interrupts: Exceptions by which this operation steers itself; not errors.
+        naming: Makes the declaration of each call from its arguments instead.
+    """
+
+    __slots__ = ("__weakref__", "_named", "declaration", "interrupts", "naming", "recorders")
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        interrupts: tuple[type[BaseException], ...] = (),
+        naming: Naming | None = None,
+    ) -> None:
+        self.declaration = declaration
+        self.interrupts = interrupts
+        self.naming = naming
+        self.recorders: dict[Scope | None, Recorder] = {}
+        self._named: dict[Declaration, Site] = {}
+        ACTIVE.sites.add(self)
+
+    def bind(self, scope: Scope | None) -> Recorder | None:
+        """
+        The recorder for a call within *scope*, remembered in `recorders`.
+
+        Returns:
+            None if recording was turned off meanwhile.
+        """
+        recorders = self.recorders
+        registry = ACTIVE.registry
+        if registry is None:
+            return None
+        recorder = registry.bind(self.declaration, scope)
+        if len(recorders) < _MOST_CACHED:
+            recorders[scope] = recorder
+        return recorder
+
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site:
+        """The site for a call with these arguments; itself where its name is fixed."""
+        if self.naming is None:
+            return self
+        declaration = self.naming(args, kwargs)
+        site = self._named.get(declaration)
+        if site is None:
+            site = Site(declaration, self.interrupts)
+            if len(self._named) < _MOST_CACHED:
+                self._named[declaration] = site
+        return site

@@ -1,0 +1,290 @@
+"""
+Wrappers around callables, one for each kind of function.
+
+A wrapper is a plain closure of the same kind as what it wraps. While only metrics are recorded, the
+wrappers of plain and async functions do by hand what `begin` and `finish` do, because they are what
+runs most; everything else goes through those two.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+from agentmon.errors import DeclarationError
+from agentmon.instrument.active import ACTIVE, METRICS, OFF
+from agentmon.instrument.call import CURRENT, IDLE, Call, Measured, activate, begin, deactivate, finish
+from agentmon.instrument.site import Site
+from agentmon.record.recorder import FULL
+
+__all__ = ["wrap"]
+
+
+def wrap(site: Site, target: Any) -> Any:
+    """
+    Measure the calls of a callable.
+
+    Args:
+        site: What its calls are recorded as.
+        target: A function, coroutine function, generator function or async generator function, a
+            method object of a class body (``staticmethod``, ``classmethod``, ``property``,
+            ``cached_property``, ``partialmethod``), or any other callable object.
+
+    Returns:
+        The same kind of thing, with the metadata of the original.
+
+    Raises:
+        DeclarationError: If *target* is none of these.
+    """
+    if isinstance(target, staticmethod | classmethod):
+        return type(target)(wrap(site, target.__func__))
+    if isinstance(target, property):
+        getter = None if target.fget is None else wrap(site, target.fget)
+        return property(getter, target.fset, target.fdel, target.__doc__)
+    if isinstance(target, functools.cached_property):
+        return functools.cached_property(wrap(site, target.func))
+    if isinstance(target, functools.partialmethod):
+        inner = wrap(site, target.func)
+        return functools.partialmethod(inner, *target.args, **target.keywords)
+    if not callable(target):
+        raise DeclarationError(
+            f"cannot measure {target!r}: got {type(target).__name__}, allowed a function, a "
+            "method, a class with __call__, or another callable"
+        )
+    return _dressed(_wrapper(site, target), target)
+
+
+def _wrapper(site: Site, target: Callable[..., Any]) -> Callable[..., Any]:
+    for shape in (target, getattr(type(target), "__call__", None)):
+        if inspect.iscoroutinefunction(shape):
+            return _wrap_coroutine_function(site, target)
+        if inspect.isasyncgenfunction(shape):
+            return _wrap_async_generator_function(site, target)
+        if inspect.isgeneratorfunction(shape):
+            return _wrap_generator_function(site, target)
+    return _wrap_function(site, target)
+
+
+def _dressed(wrapper: Callable[..., Any], target: Callable[..., Any]) -> Callable[..., Any]:
+    """The wrapper with the metadata of what it wraps."""
+    described = inspect.isroutine(target)
+    functools.update_wrapper(wrapper, target, updated=("__dict__",) if described else ())
+    if not hasattr(target, "__name__"):
+        wrapper.__name__ = wrapper.__qualname__ = _name_of(target)
+    for extra in ("cache_info", "cache_clear", "cache_parameters"):  # of functools.lru_cache
+        if hasattr(target, extra):
+            setattr(wrapper, extra, getattr(target, extra))
+    return wrapper
+
+
+def _name_of(target: Any) -> str:
+    while isinstance(target, functools.partial):
+        target = target.func
+    return getattr(target, "__name__", type(target).__name__)
+
+
+def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
+    active = ACTIVE
+    get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if active.mode is not METRICS or site.naming is not None:
+            if active.mode is OFF:
+                return fn(*args, **kwargs)
+            with Measured(site.named(args, kwargs)):
+                return fn(*args, **kwargs)
+        begun_ns = active.clock()
+        if begun_ns >= active.look_ns:
+            active.look(begun_ns)
+            if active.mode is not METRICS:
+                with Measured(site):
+                    return fn(*args, **kwargs)
+        parent = get()
+        scope = None if parent is None else parent.recorder.scope
+        recorder = site.recorders.get(scope) or site.bind(scope)
+        if recorder is None:
+            return fn(*args, **kwargs)
+        call = Call()
+        call.parent = parent
+        call.recorder = recorder
+        call.site = site
+        call.span = None
+        live = recorder.live
+        token = set_(call)
+        call.begun_ns = begun_ns
+        live.add(call)
+        try:
+            result = fn(*args, **kwargs)
+        except BaseException as error:
+            finish(call, active.clock(), error)
+            reset(token)
+            raise
+        ended_ns = active.clock()
+        reset(token)
+        live.discard(call)
+        call.parent = None
+        plain = recorder.plain
+        plain.append((begun_ns, ended_ns))
+        if len(plain) >= FULL:
+            recorder.fold()
+        return result
+
+    return wrapper
+
+
+def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
+    active = ACTIVE
+    get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
+
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if active.mode is not METRICS or site.naming is not None:
+            if active.mode is OFF:
+                return await fn(*args, **kwargs)
+            with Measured(site.named(args, kwargs)):
+                return await fn(*args, **kwargs)
+        begun_ns = active.clock()
+        if begun_ns >= active.look_ns:
+            active.look(begun_ns)
+            if active.mode is not METRICS:
+                with Measured(site):
+                    return await fn(*args, **kwargs)
+        parent = get()
+        scope = None if parent is None else parent.recorder.scope
+        recorder = site.recorders.get(scope) or site.bind(scope)
+        if recorder is None:
+            return await fn(*args, **kwargs)
+        call = Call()
+        call.parent = parent
+        call.recorder = recorder
+        call.site = site
+        call.span = None
+        live = recorder.live
+        token = set_(call)
+        call.begun_ns = begun_ns
+        live.add(call)
+        try:
+            result = await fn(*args, **kwargs)
+        except BaseException as error:
+            finish(call, active.clock(), error)
+            deactivate(call, (token, None))
+            raise
+        ended_ns = active.clock()
+        try:
+            reset(token)
+        except ValueError:  # driven by hand, and ended in another context than it began in
+            deactivate(call, (token, None))
+        live.discard(call)
+        call.parent = None
+        plain = recorder.plain
+        plain.append((begun_ns, ended_ns))
+        if len(plain) >= FULL:
+            recorder.fold()
+        return result
+
+    return wrapper
+
+
+def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        generator = fn(*args, **kwargs)
+        if ACTIVE.mode is OFF:
+            return (yield from generator)
+        call = begin(site.named(args, kwargs), CURRENT.get())
+        try:
+            result = yield from _steps(generator, call)
+        except BaseException as error:
+            finish(call, ACTIVE.clock(), error)
+            raise
+        finish(call, ACTIVE.clock(), None)
+        return result
+
+    return wrapper
+
+
+def _steps(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, Any, Any]:
+    """
+    What ``yield from generator`` does, with the call current only while the generator runs.
+
+    Source: the expansion of ``yield from`` in PEP 380.
+    """
+    sent: Any = None
+    thrown: BaseException | None = None
+    while True:
+        tokens = activate(call)
+        try:
+            item = generator.send(sent) if thrown is None else generator.throw(thrown)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            deactivate(call, tokens)
+        thrown = None
+        try:
+            sent = yield item
+        except GeneratorExit:
+            tokens = activate(call)
+            try:
+                generator.close()
+            finally:
+                deactivate(call, tokens)
+            raise
+        except BaseException as error:
+            thrown = error
+
+
+def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = fn(*args, **kwargs)
+        if ACTIVE.mode is OFF:
+            call: Call = IDLE
+        else:
+            call = begin(site.named(args, kwargs), CURRENT.get())
+        sent: Any = None
+        thrown: BaseException | None = None
+        try:
+            while True:
+                tokens = activate(call)
+                try:
+                    if thrown is not None:
+                        item = await generator.athrow(thrown)
+                    else:
+                        item = await _asend(generator, sent)
+                except StopAsyncIteration:
+                    break
+                finally:
+                    deactivate(call, tokens)
+                thrown = None
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    tokens = activate(call)
+                    try:
+                        await generator.aclose()
+                    finally:
+                        deactivate(call, tokens)
+                    raise
+                except BaseException as error:
+                    thrown = error
+        except BaseException as error:
+            finish(call, ACTIVE.clock(), error)
+            raise
+        finish(call, ACTIVE.clock(), None)
+
+    return wrapper
+
+
+def _asend(generator: AsyncGenerator[Any, Any], sent: Any) -> Any:
+    """
+    The next step, without telling the event loop of the inner generator.
+
+    The loop closes the generators that it knows of when it shuts down. It knows the outer one, which
+    closes the inner; were both known, they would be closed at once and get into each other's way.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(sent)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
