@@ -1,0 +1,47 @@
+"""
+agentmon: see how AI agents perform.
+
+Mark agents, tools, model calls, workflows and their steps with decorators or context managers, and
+call `configure`; see the README for the first steps.
+"""
+
+from __future__ import annotations
+
+from agentmon._runtime import configure, endpoint, shutdown, statistics
+from agentmon._version import __version__
+from agentmon.errors import (
+    AgentmonError,
+    CatalogueError,
+    ConfigError,
+    DeclarationError,
+    EndpointError,
+)
+from agentmon.instrument.call import Call, current
+from agentmon.instrument.carry import carry, carrying
+from agentmon.instrument.operation import Operation, agent, model_call, step, tool, workflow
+from agentmon.model.summary import OperationSummary, Summary
+
+__all__ = [
+    "AgentmonError",
+    "Call",
+    "CatalogueError",
+    "ConfigError",
+    "DeclarationError",
+    "EndpointError",
+    "Operation",
+    "OperationSummary",
+    "Summary",
+    "__version__",
+    "agent",
+    "carry",
+    "carrying",
+    "configure",
+    "current",
+    "endpoint",
+    "model_call",
+    "shutdown",
+    "statistics",
+    "step",
+    "tool",
+    "workflow",
+]

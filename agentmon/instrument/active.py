@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
 
-__all__ = ["ACTIVE", "METRICS", "OFF", "SPANS", "Active"]
+__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "Active"]
 
 OFF: Final = 0
+#: A call that returns leaves its duration, and nothing else.
 METRICS: Final = 1
-SPANS: Final = 2
-
-_NEVER_NS = 1 << 63
+#: Every call leaves all that is known of it: there are spans, or a test wants to see it.
+DETAILS: Final = 2
 
 
 class Active:
@@ -36,7 +36,7 @@ class Active:
         is in force by then.
     """
 
-    __slots__ = ("classifier", "clock", "look_ns", "mode", "registry", "sites", "spans", "watch")
+    __slots__ = ("classifier", "clock", "mode", "registry", "sites", "spans", "watch")
 
     def __init__(self) -> None:
         self.mode = OFF
@@ -44,9 +44,8 @@ class Active:
         self.registry: Registry | None = None
         self.classifier = Classifier()
         self.spans: HostSpans | None = None
-        #: Looks for a tracer provider that the host sets later, and when to look next.
+        #: Looks for a tracer provider that the host sets later.
         self.watch: ProviderWatch | None = None
-        self.look_ns = _NEVER_NS
         self.sites: WeakSet[Site] = WeakSet()
 
     def turn_on(
@@ -55,6 +54,7 @@ class Active:
         classifier: Classifier,
         spans: HostSpans | None = None,
         watch: ProviderWatch | None = None,
+        mode: int | None = None,
     ) -> None:
         """
         Record into *registry* from now on.
@@ -63,7 +63,8 @@ class Active:
             registry: Takes the calls; its clock measures them.
             classifier: Tells outcomes.
             spans: Makes spans of calls as well.
-            watch: Looked at now and then for a reason to make spans.
+            watch: Asked now and then whether there is a reason to make spans by now.
+            mode: METRICS or DETAILS; by default DETAILS where there are spans.
         """
         self.mode = OFF
         self.registry = registry
@@ -71,9 +72,8 @@ class Active:
         self.classifier = classifier
         self.spans = spans
         self.watch = watch
-        self.look_ns = 0 if watch is not None else _NEVER_NS
         self._forget_recorders()
-        self.mode = METRICS if spans is None else SPANS
+        self.mode = mode or (METRICS if spans is None else DETAILS)
 
     def turn_off(self) -> None:
         """Let calls through unrecorded from now on."""
@@ -81,22 +81,20 @@ class Active:
         self.registry = None
         self.spans = None
         self.watch = None
-        self.look_ns = _NEVER_NS
         self._forget_recorders()
 
-    def look(self, now_ns: int) -> None:
-        """See whether the host has set a tracer provider; called when `look_ns` has come."""
+    def look(self) -> None:
+        """
+        See whether the host has set a tracer provider by now.
+
+        Called when an operation is met for the first time, and by each in use every 10 seconds.
+        """
         watch = self.watch
-        if watch is None:
-            self.look_ns = _NEVER_NS
-            return
-        self.look_ns = now_ns + watch.INTERVAL_NS
-        spans = watch.look(self.clock)
+        spans = None if watch is None else watch.look(self.clock)
         if spans is not None:
             self.spans = spans
             self.watch = None
-            self.look_ns = _NEVER_NS
-            self.mode = SPANS
+            self.mode = DETAILS
 
     def _forget_recorders(self) -> None:
         for site in list(self.sites):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
 
-from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.active import ACTIVE, METRICS
 from agentmon.model.outcome import ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.recorder import FULL
 
@@ -41,14 +41,15 @@ class Call:
         are counted in ``agentmon_dropped_total{reason="ended_twice"}``.
     """
 
-    __slots__ = ("begun_ns", "parent", "recorder", "resume", "site", "span")
+    __slots__ = ("begun_ns", "parent", "recorder", "resume", "site")
 
     begun_ns: int
     #: The call around it, until it ends: so that a chain of tasks does not keep all its ancestors.
     parent: Call | None
     recorder: Recorder
     site: Site
-    span: OpenSpan | None
+    #: Its span, of a traced call.
+    span: OpenSpan | None = None
     #: Set once its block was left while a later one was open: what is current when that one ends.
     resume: Call | None
 
@@ -125,6 +126,12 @@ class Call:
             deactivate(self, tokens)
 
 
+class _TracedCall(Call):
+    """A call that has a span."""
+
+    __slots__ = ("span",)
+
+
 class _Idle(Call):
     """Stands for a call while recording is off: takes everything, does nothing."""
 
@@ -152,7 +159,6 @@ class _Idle(Call):
 
 
 IDLE = _Idle()
-IDLE.span = None
 IDLE.parent = None
 
 
@@ -177,26 +183,27 @@ def begin(site: Site, parent: Call | None, *, explicit_parent: bool = False) -> 
         explicit_parent: Whether the caller named the parent: then its span is the parent too,
             and not the span that is current.
     """
-    begun_ns = ACTIVE.clock()
-    if begun_ns >= ACTIVE.look_ns:
-        ACTIVE.look(begun_ns)
     scope = None if parent is None or parent is IDLE else parent.recorder.scope
     recorder = site.recorders.get(scope) or site.bind(scope)
     if recorder is None:
         return IDLE
-    call = Call()
+    spans = ACTIVE.spans
+    call = Call() if spans is None else _TracedCall()
     call.parent = parent
     call.recorder = recorder
     call.site = site
-    call.begun_ns = begun_ns
-    spans = ACTIVE.spans
-    if spans is None:
-        call.span = None
-    else:
+    call.begun_ns = ACTIVE.clock()
+    if spans is not None:
         above = parent.span if explicit_parent and parent is not None else None
-        call.span = spans.start(site.declaration, recorder.scope, begun_ns, above)
+        call.span = spans.start(site.declaration, recorder.scope, call.begun_ns, above)
     recorder.live.add(call)
     return call
+
+
+def enter_cell(recorder: Recorder, now_ns: int) -> None:
+    """Begin a cell of time: fold what belongs to the last one, and look around."""
+    recorder.enter_cell(now_ns)
+    ACTIVE.look()
 
 
 def finish(
@@ -223,9 +230,11 @@ def finish(
     call.parent = None
     span = call.span
     begun_ns = call.begun_ns
-    if error is None and span is None and outcome is None:
+    if error is None and span is None and outcome is None and ACTIVE.mode is METRICS:
+        if ended_ns >= recorder.until_ns:
+            enter_cell(recorder, ended_ns)
         plain = recorder.plain
-        plain.append((begun_ns, ended_ns))
+        plain.append(ended_ns - begun_ns)
         if len(plain) >= FULL:
             recorder.fold()
         return

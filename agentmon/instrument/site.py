@@ -57,6 +57,7 @@ class Site:
         registry = ACTIVE.registry
         if registry is None:
             return None
+        ACTIVE.look()
         recorder = registry.bind(self.declaration, scope)
         if len(recorders) < _MOST_CACHED:
             recorders[scope] = recorder

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextvars import Token
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -151,9 +151,6 @@ def host_provider() -> trace.TracerProvider | None:
 
 class ProviderWatch:
     """Looks for a tracer provider that the host sets after ``configure()``."""
-
-    #: The least time between two looks.
-    INTERVAL_NS: Final = 100_000_000
 
     def look(self, clock: Clock) -> HostSpans | None:
         """Spans on the host's provider, once there is one."""

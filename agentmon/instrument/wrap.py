@@ -12,11 +12,12 @@ import functools
 import inspect
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from time import perf_counter_ns
 from typing import Any
 
 from agentmon.errors import DeclarationError
 from agentmon.instrument.active import ACTIVE, METRICS, OFF
-from agentmon.instrument.call import CURRENT, IDLE, Call, Measured, activate, begin, deactivate, finish
+from agentmon.instrument.call import CURRENT, IDLE, Call, Measured, activate, begin, deactivate, enter_cell, finish
 from agentmon.instrument.site import Site
 from agentmon.record.recorder import FULL
 
@@ -89,45 +90,38 @@ def _name_of(target: Any) -> str:
 def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
     active = ACTIVE
     get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
+    clock = perf_counter_ns  # the only clock there is while the mode is METRICS
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if active.mode is not METRICS or site.naming is not None:
-            if active.mode is OFF:
-                return fn(*args, **kwargs)
+        if active.mode is OFF:
+            return fn(*args, **kwargs)
+        parent = get()
+        recorder = site.recorders.get(None if parent is None else parent.recorder.scope)
+        if recorder is None or active.mode is not METRICS:
             with Measured(site.named(args, kwargs)):
                 return fn(*args, **kwargs)
-        begun_ns = active.clock()
-        if begun_ns >= active.look_ns:
-            active.look(begun_ns)
-            if active.mode is not METRICS:
-                with Measured(site):
-                    return fn(*args, **kwargs)
-        parent = get()
-        scope = None if parent is None else parent.recorder.scope
-        recorder = site.recorders.get(scope) or site.bind(scope)
-        if recorder is None:
-            return fn(*args, **kwargs)
         call = Call()
         call.parent = parent
         call.recorder = recorder
         call.site = site
-        call.span = None
         live = recorder.live
         token = set_(call)
-        call.begun_ns = begun_ns
+        call.begun_ns = begun_ns = clock()
         live.add(call)
         try:
             result = fn(*args, **kwargs)
         except BaseException as error:
-            finish(call, active.clock(), error)
+            finish(call, clock(), error)
             reset(token)
             raise
-        ended_ns = active.clock()
+        ended_ns = clock()
         reset(token)
         live.discard(call)
         call.parent = None
+        if ended_ns >= recorder.until_ns:
+            enter_cell(recorder, ended_ns)
         plain = recorder.plain
-        plain.append((begun_ns, ended_ns))
+        plain.append(ended_ns - begun_ns)
         if len(plain) >= FULL:
             recorder.fold()
         return result
@@ -138,48 +132,41 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
     active = ACTIVE
     get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
+    clock = perf_counter_ns  # the only clock there is while the mode is METRICS
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if active.mode is not METRICS or site.naming is not None:
-            if active.mode is OFF:
-                return await fn(*args, **kwargs)
+        if active.mode is OFF:
+            return await fn(*args, **kwargs)
+        parent = get()
+        recorder = site.recorders.get(None if parent is None else parent.recorder.scope)
+        if recorder is None or active.mode is not METRICS:
             with Measured(site.named(args, kwargs)):
                 return await fn(*args, **kwargs)
-        begun_ns = active.clock()
-        if begun_ns >= active.look_ns:
-            active.look(begun_ns)
-            if active.mode is not METRICS:
-                with Measured(site):
-                    return await fn(*args, **kwargs)
-        parent = get()
-        scope = None if parent is None else parent.recorder.scope
-        recorder = site.recorders.get(scope) or site.bind(scope)
-        if recorder is None:
-            return await fn(*args, **kwargs)
         call = Call()
         call.parent = parent
         call.recorder = recorder
         call.site = site
-        call.span = None
         live = recorder.live
         token = set_(call)
-        call.begun_ns = begun_ns
+        call.begun_ns = begun_ns = clock()
         live.add(call)
         try:
             result = await fn(*args, **kwargs)
         except BaseException as error:
-            finish(call, active.clock(), error)
+            finish(call, clock(), error)
             deactivate(call, (token, None))
             raise
-        ended_ns = active.clock()
+        ended_ns = clock()
         try:
             reset(token)
         except ValueError:  # driven by hand, and ended in another context than it began in
             deactivate(call, (token, None))
         live.discard(call)
         call.parent = None
+        if ended_ns >= recorder.until_ns:
+            enter_cell(recorder, ended_ns)
         plain = recorder.plain
-        plain.append((begun_ns, ended_ns))
+        plain.append(ended_ns - begun_ns)
         if len(plain) >= FULL:
             recorder.fold()
         return result

@@ -8,10 +8,10 @@ histogram that uses every cell of the default layout takes 16 KB, an unused one 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import HistogramState
+from agentmon.record.batch import Batch
 
 __all__ = ["Histogram"]
 
@@ -50,16 +50,11 @@ class Histogram:
         self.min_ns = 0
         self.max_ns = 0
 
-    def add(self, counts: Mapping[int, int], values_ns: list[int]) -> None:
-        """
-        Add durations.
-
-        Args:
-            counts: How many of them fall into which cell.
-            values_ns: The durations themselves, at least one, within the layout's range.
-        """
-        if self.count + len(values_ns) > _NARROW and self._counts.typecode == "I":
+    def add(self, batch: Batch) -> None:
+        """Add durations."""
+        if self.count + batch.size > _NARROW and self._counts.typecode == "I":
             self._counts = array("Q", self._counts)
+        counts = batch.counts
         self._reach(min(counts), max(counts))
         first = self._first
         cells = self._counts
@@ -68,12 +63,11 @@ class Histogram:
         for index, n in counts.items():
             cells[index - first] += n
             buckets[bucket_of[index]] += n
-        low, high = min(values_ns), max(values_ns)
-        self.min_ns = min(low, self.min_ns) if self.count else low
-        self.max_ns = max(high, self.max_ns)
-        self.count += len(values_ns)
-        self.sum_ns += sum(values_ns)
-        self.squares_ns2 += sum([v * v for v in values_ns])
+        self.min_ns = min(batch.min_ns, self.min_ns) if self.count else batch.min_ns
+        self.max_ns = max(batch.max_ns, self.max_ns)
+        self.count += batch.size
+        self.sum_ns += batch.sum_ns
+        self.squares_ns2 += batch.squares_ns2
 
     def cells(self) -> dict[int, int]:
         """Counts of the cells that have any, by index, rising."""

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from agentmon.model.outcome import ERROR, OK, TIMEOUT
+from agentmon.model.outcome import OK, TIMEOUT
+from agentmon.record.batch import Batch
+from agentmon.record.window import CELL_NS
 
 if TYPE_CHECKING:
     from agentmon.record.declaration import Scope
@@ -39,6 +41,9 @@ class Recorder:
 
     Guarantees:
         - Recording a call is one append: it takes no lock, does no I/O and never raises.
+        - What waits in `plain` ended within one cell of time, the one that ends at `until_ns`:
+          whoever comes after that folds first. A thread that is held up between reading the clock
+          and appending can put its call into the next cell.
         - Nothing is lost and nothing is counted twice with any number of threads: only the holder
           of the series' lock removes, and it removes just the entries that it has copied; appends
           go behind them.
@@ -54,7 +59,17 @@ class Recorder:
         timeout_ns: A call that takes longer has the outcome timeout.
     """
 
-    __slots__ = ("_registry", "details", "live", "plain", "scope", "series", "timeout_ns", "usage")
+    __slots__ = (
+        "_registry",
+        "details",
+        "live",
+        "plain",
+        "scope",
+        "series",
+        "timeout_ns",
+        "until_ns",
+        "usage",
+    )
 
     def __init__(
         self, registry: Registry, series: Series, scope: Scope, timeout_ns: int | None
@@ -63,13 +78,20 @@ class Recorder:
         self.series = series
         self.scope = scope
         self.timeout_ns = timeout_ns
-        #: Start and end of calls that returned, untraced.
-        self.plain: list[tuple[int, int]] = []
+        #: Durations of calls that returned and that nothing more is to be said of.
+        self.plain: list[int] = []
+        #: End of the cell of time that `plain` belongs to.
+        self.until_ns = 0
         #: All other calls.
         self.details: list[Detail] = []
         #: Token type and number, as calls reported them.
         self.usage: list[tuple[str, int]] = []
         self.live: set[LiveCall] = set()
+
+    def enter_cell(self, now_ns: int) -> None:
+        """Fold what belongs to the cell of time that has passed, and begin the present one."""
+        self.fold()
+        self.until_ns = now_ns - now_ns % CELL_NS + CELL_NS
 
     def fold(self) -> None:
         """Move everything that waits into the series."""
@@ -89,41 +111,41 @@ class Recorder:
                 series.folding = False
 
     def _fold_plain(self) -> None:
-        batch = self.plain[:]
-        del self.plain[: len(batch)]
+        values = self.plain[:]
+        del self.plain[: len(values)]
+        ended_ns = min(self.until_ns - 1, self._registry.clock())
         timeout = self.timeout_ns
-        if timeout is not None and max([ended - begun for begun, ended in batch]) > timeout:
-            late = [pair for pair in batch if pair[1] - pair[0] > timeout]
-            batch = [pair for pair in batch if pair[1] - pair[0] <= timeout]
-            self._add(TIMEOUT, late)
-            for begun, ended in late:
-                self._registry.note_failure(self.series, (begun, ended, TIMEOUT, None, 0))
-        if batch:
-            self._add(OK, batch)
+        if timeout is not None and max(values) > timeout:
+            for value in values:
+                if value > timeout:
+                    self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0))
+            values = [value for value in values if value <= timeout]
+            if not values:
+                return
+        batch = Batch(self._registry.layout, OK, ended_ns, values)
+        self._add(batch)
+        self._registry.note_returned(self.series, ended_ns, batch.max_ns)
 
-    def _add(self, outcome: str, batch: list[tuple[int, int]]) -> None:
-        clamped = self.series.add(outcome, batch)
-        if clamped:
-            self._registry.drop("clamped", clamped)
-        begun, ended = max(batch, key=_duration)
-        self._registry.note_slow(self.series, (begun, ended, outcome, None, 0))
+    def _add_detail(self, detail: Detail) -> None:
+        begun, ended, outcome, _, _ = detail
+        self._add(Batch(self._registry.layout, outcome, ended, [ended - begun]))
+        self._registry.note_detail(self.series, detail)
+
+    def _add(self, batch: Batch) -> None:
+        self.series.add(batch)
+        if batch.clamped:
+            self._registry.drop("clamped", batch.clamped)
 
     def _fold_details(self) -> None:
-        batch = self.details[:]
-        del self.details[: len(batch)]
-        registry = self._registry
+        details = self.details[:]
+        del self.details[: len(details)]
         errors = self.series.errors
-        for detail in batch:
-            begun, ended, outcome, error_type, _ = detail
-            clamped = self.series.add(outcome, [(begun, ended)])
-            if clamped:
-                registry.drop("clamped", clamped)
-            registry.note_slow(self.series, detail)
-            if outcome in (ERROR, TIMEOUT):
-                registry.note_failure(self.series, detail)
-                if error_type is not None:
-                    name = registry.bounded_error(error_type)
-                    errors[name] = errors.get(name, 0) + 1
+        for detail in details:
+            self._add_detail(detail)
+            error_type = detail[3]
+            if error_type is not None:
+                name = self._registry.bounded_error(error_type)
+                errors[name] = errors.get(name, 0) + 1
 
     def _fold_usage(self) -> None:
         batch = self.usage[:]
@@ -132,6 +154,3 @@ class Recorder:
         for token_type, n in batch:
             tokens[token_type] = tokens.get(token_type, 0) + n
 
-
-def _duration(pair: tuple[int, int]) -> int:
-    return pair[1] - pair[0]

@@ -12,7 +12,7 @@ from threading import RLock
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import OVERFLOW, Label
-from agentmon.model.outcome import OUTCOMES
+from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
 from agentmon.model.snapshot import CallRecord, Family, HistogramState, Sample, Snapshot
 from agentmon.record.clock import Clock
 from agentmon.record.declaration import Declaration, Scope
@@ -159,22 +159,27 @@ class Registry:
         with self._lock:
             self._dropped[reason] = self._dropped.get(reason, 0) + n
 
-    def note_failure(self, series: Series, detail: Detail) -> None:
-        """Remember a call that failed."""
-        self._failed.append(_record(series, detail))
+    def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
+        """Remember the longest of some calls that returned, if it is worth it."""
+        if longest_ns > self._slow_floor_ns:
+            self._note_slow(_record(series, (ended_ns - longest_ns, ended_ns, OK, None, 0)))
 
-    def note_slow(self, series: Series, detail: Detail) -> None:
-        """Remember a call if it is among the slowest of the last hour."""
-        begun, ended = detail[0], detail[1]
-        if ended - begun <= self._slow_floor_ns:
-            return
+    def note_detail(self, series: Series, detail: Detail) -> None:
+        """Remember a call that failed or is among the slowest."""
+        begun, ended, outcome, _, _ = detail
+        if outcome in (ERROR, TIMEOUT):
+            self._failed.append(_record(series, detail))
+        if ended - begun > self._slow_floor_ns:
+            self._note_slow(_record(series, detail))
+
+    def _note_slow(self, call: CallRecord) -> None:
+        """Keep a call if it is among the slowest of the hour before it."""
         with self._lock:
-            recent = [call for call in self._slow if ended - call.ended_ns < _SLOW_AGE_NS]
-            recent.append(_record(series, detail))
-            recent.sort(key=_slowness, reverse=True)
-            self._slow = recent[:_RECENT]
-            full = len(recent) >= _RECENT
-            self._slow_floor_ns = self._slow[-1].duration_ns if full else -1
+            slow = [each for each in self._slow if call.ended_ns - each.ended_ns < _SLOW_AGE_NS]
+            slow.append(call)
+            slow.sort(key=_slowness, reverse=True)
+            self._slow = slow[:_RECENT]
+            self._slow_floor_ns = self._slow[-1].duration_ns if len(slow) >= _RECENT else -1
 
     # ------------------------------------------------------------------ the way out
 

@@ -4,7 +4,6 @@ One series: everything recorded under one kind and one set of labels, folded.
 
 from __future__ import annotations
 
-from collections import Counter
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,12 @@ from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import OperationSnapshot
 from agentmon.model.statistics import Statistics, merge
 from agentmon.record.histogram import Histogram
-from agentmon.record.window import CELL_NS, WINDOWS, Windows
+from agentmon.record.window import WINDOWS, Windows
 
 if TYPE_CHECKING:
     from agentmon.model.buckets import Layout
     from agentmon.model.catalogue import OperationMetrics
+    from agentmon.record.batch import Batch
     from agentmon.record.recorder import Recorder
 
 __all__ = ["Series"]
@@ -62,44 +62,15 @@ class Series:
         self._layout = layout
         self._windows: Windows | None = None
 
-    def add(self, outcome: str, begun_ended_ns: list[tuple[int, int]]) -> int:
-        """
-        Add calls that ended alike.
-
-        Args:
-            outcome: How they ended.
-            begun_ended_ns: Start and end of each, at least one, in the order of their ends.
-
-        Returns:
-            How many durations lay outside the layout's range and were clamped.
-        """
-        clamped = 0
-        first_cell = begun_ended_ns[0][1] // CELL_NS
-        if first_cell == begun_ended_ns[-1][1] // CELL_NS:
-            return self._add_cell(outcome, begun_ended_ns)
-        by_cell: dict[int, list[tuple[int, int]]] = {}
-        for pair in begun_ended_ns:
-            by_cell.setdefault(pair[1] // CELL_NS, []).append(pair)
-        for cell in sorted(by_cell):
-            clamped += self._add_cell(outcome, by_cell[cell])
-        return clamped
-
-    def _add_cell(self, outcome: str, begun_ended_ns: list[tuple[int, int]]) -> int:
-        values = [ended - begun for begun, ended in begun_ended_ns]
-        clamped = 0
-        highest = self._layout.highest_ns
-        if max(values) > highest or min(values) < 0:
-            clamped = sum(1 for v in values if v > highest or v < 0)
-            values = [min(max(v, 0), highest) for v in values]
-        indexes = self._layout.indexes(values)
-        histogram = self.histograms.get(outcome)
+    def add(self, batch: Batch) -> None:
+        """Add calls that ended alike."""
+        histogram = self.histograms.get(batch.outcome)
         if histogram is None:
-            histogram = self.histograms[outcome] = Histogram(self._layout)
-        histogram.add(Counter(indexes), values)
+            histogram = self.histograms[batch.outcome] = Histogram(self._layout)
+        histogram.add(batch)
         if self._windows is None:
             self._windows = Windows(self._layout)
-        self._windows.add(begun_ended_ns[0][1], outcome, indexes, values)
-        return clamped
+        self._windows.add(batch)
 
     def in_flight(self) -> int:
         """Calls begun and not ended."""

@@ -18,11 +18,13 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from operator import add
 
 from agentmon.model.buckets import Layout
 from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import Point
 from agentmon.model.statistics import Statistics, merge
+from agentmon.record.batch import Batch
 
 __all__ = ["CELL_NS", "MOST", "TAIL", "WINDOWS", "Windows"]
 
@@ -77,14 +79,12 @@ class _Cell:
         self.min_ns = 0
         self.max_ns = 0
 
-    def absorb_moments(
-        self, outcomes: Iterable[int], sum_ns: int, squares_ns2: int, min_ns: int, max_ns: int
-    ) -> None:
-        self.min_ns = min(min_ns, self.min_ns) if any(self.outcomes) else min_ns
-        self.max_ns = max(max_ns, self.max_ns)
-        self.outcomes = tuple(a + b for a, b in zip(self.outcomes, outcomes, strict=True))
-        self.sum_ns += sum_ns
-        self.squares_ns2 += squares_ns2
+    def absorb_moments(self, outcomes: Iterable[int], other: Batch | _Cell) -> None:
+        self.min_ns = min(other.min_ns, self.min_ns) if any(self.outcomes) else other.min_ns
+        self.max_ns = max(other.max_ns, self.max_ns)
+        self.outcomes = tuple(map(add, self.outcomes, outcomes))
+        self.sum_ns += other.sum_ns
+        self.squares_ns2 += other.squares_ns2
 
     def absorb_counts(self, counts: Mapping[int, int], coarseness: int) -> None:
         shift = max(self.coarseness, coarseness)
@@ -104,9 +104,7 @@ class _Cell:
         self.counts = _pack([merged[index] for index in indexes])
 
     def absorb(self, other: _Cell) -> None:
-        self.absorb_moments(
-            other.outcomes, other.sum_ns, other.squares_ns2, other.min_ns, other.max_ns
-        )
+        self.absorb_moments(other.outcomes, other)
         self.absorb_counts(other._at(other.coarseness), other.coarseness)
 
     def statistics(self, layout: Layout) -> Statistics:
@@ -150,33 +148,23 @@ class Windows:
         self._tail: array[int] = array("H" if layout.size < 1 << 16 else "I")
         self._rings: dict[str, list[_Cell]] = {name: [] for name in WINDOWS}
 
-    def add(self, ended_ns: int, outcome: str, indexes: list[int], values_ns: list[int]) -> None:
-        """
-        Add durations that ended within one cell of time.
-
-        Args:
-            ended_ns: When one of them ended.
-            outcome: How all of them ended.
-            indexes: Their cells in the layout.
-            values_ns: The durations themselves, at least one.
-        """
-        begin_ns = ended_ns - ended_ns % CELL_NS
+    def add(self, batch: Batch) -> None:
+        """Add durations."""
+        begin_ns = batch.ended_ns - batch.ended_ns % CELL_NS
         cell = self._open
         if cell is None or cell.begin_ns < begin_ns:
             self._close()
             self._open = cell = _Cell(begin_ns)
         outcomes = [0] * len(OUTCOMES)
-        outcomes[_POSITION[outcome]] = len(values_ns)
-        squares_ns2 = sum([v * v for v in values_ns])
-        moments = (outcomes, sum(values_ns), squares_ns2, min(values_ns), max(values_ns))
+        outcomes[_POSITION[batch.outcome]] = batch.size
         if cell.begin_ns > begin_ns:  # reported after its time: it belongs to a closed cell
             late = _Cell(begin_ns)
-            late.absorb_moments(*moments)
-            late.absorb_counts(Counter(indexes), 0)
+            late.absorb_moments(outcomes, batch)
+            late.absorb_counts(batch.counts, 0)
             self._file(late)
             return
-        cell.absorb_moments(*moments)
-        self._tail.extend(indexes)
+        cell.absorb_moments(outcomes, batch)
+        self._tail.extend(array(self._tail.typecode, batch.indexes))
         if len(self._tail) > TAIL:
             self._fold_tail(cell)
 

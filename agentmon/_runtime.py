@@ -1,0 +1,232 @@
+"""
+The only mutable global wiring: joins recording and exporting, from ``configure()`` to ``shutdown()``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Iterable
+from threading import RLock
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Literal
+
+from agentmon import _settings
+from agentmon.errors import ConfigError, EndpointError
+from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.classify import Classifier
+from agentmon.model import catalogue
+from agentmon.model.statistics import Statistics, variance_shares
+from agentmon.model.summary import OperationSummary, summarise
+from agentmon.record.registry import MAX_SERIES, Registry
+from agentmon.record.window import WINDOWS
+
+if TYPE_CHECKING:
+    from agentmon._settings import Settings
+    from agentmon.export.server import Server
+
+__all__ = ["configure", "endpoint", "shutdown", "statistics"]
+
+logger = logging.getLogger("agentmon")
+
+
+class _Runtime:
+    """What ``configure()`` set up."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.settings: Settings | None = None
+        self.registry: Registry | None = None
+        self.server: Server | None = None
+        self.hooked = False
+
+
+_runtime = _Runtime()
+
+
+def configure(
+    *,
+    service: str | None = None,
+    region: str | None = None,
+    serve: str | None = None,
+    serve_optional: bool = False,
+    spans: Literal["auto", "host", "none"] | None = None,
+    interrupts: Iterable[type[BaseException]] = (),
+    timeouts: Iterable[type[BaseException]] = (),
+    digits: int = 2,
+    buckets: Iterable[float] | None = None,
+    max_series: int = MAX_SERIES,
+    process_metrics: bool = True,
+) -> None:
+    """
+    Start recording, and serving if an address is given.
+
+    Doing so again with the same arguments changes nothing; to change them, `shutdown` first.
+
+    Args:
+        service: Name of the service, put on every sample; else ``AGENTMON_SERVICE``, else
+            ``OTEL_SERVICE_NAME``.
+        region: Where it runs, put on every sample; else ``AGENTMON_REGION``.
+        serve: Address to serve the metrics and the status page on, such as ``127.0.0.1:9464``;
+            port 0 takes any free one, see `endpoint`. Else ``AGENTMON_SERVE``; else nothing is
+            served.
+        serve_optional: Go on without serving, with a warning, if the address is taken.
+        spans: ``auto`` makes spans as soon as the host has set a tracer provider, ``host`` insists
+            that it has, ``none`` makes none. Else ``AGENTMON_SPANS``; else ``auto``.
+        interrupts: Exceptions by which programs steer themselves, such as a pause for a human:
+            they have the outcome interrupted.
+        timeouts: Exceptions that mean a timeout, besides `TimeoutError`.
+        digits: Significant digits of the histograms, 1 to 4. Each more takes ten times the memory.
+        buckets: Upper edges of the classic buckets, in seconds, rising; set objectives at edges.
+        max_series: The most series kept; what is beyond folds into ``other``.
+        process_metrics: Serve ``process_*`` and ``python_*`` metrics as well.
+
+    Raises:
+        ConfigError: If an argument or variable cannot be used, or agentmon is configured otherwise
+            already.
+        EndpointError: If the address cannot be had.
+    """
+    settings = _settings.resolve(
+        os.environ,
+        service=service,
+        region=region,
+        serve=serve,
+        serve_optional=serve_optional,
+        spans=spans,
+        interrupts=interrupts,
+        timeouts=timeouts,
+        digits=digits,
+        buckets=buckets,
+        max_series=max_series,
+        process_metrics=process_metrics,
+    )
+    with _runtime.lock:
+        if _runtime.settings is not None:
+            if _runtime.settings != settings:
+                raise ConfigError(
+                    "agentmon is configured already, with other settings: call "
+                    "agentmon.shutdown() first"
+                )
+            return
+        if settings.enabled:
+            _start(settings)
+        _runtime.settings = settings
+
+
+def _start(settings: Settings) -> None:
+    from agentmon.instrument.span import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
+
+    registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
+    provider = None if settings.spans == "none" else host_provider()
+    if provider is None and settings.spans == "host":
+        raise ConfigError(
+            "spans: got 'host', but the host has set no tracer provider: set one before "
+            "configure(), or use spans='auto'"
+        )
+    spans = None if provider is None else HostSpans(provider, registry.clock)
+    watch = ProviderWatch() if spans is None and settings.spans == "auto" else None
+    if settings.serve is not None:
+        _serve(settings)
+    _runtime.registry = registry
+    ACTIVE.turn_on(registry, Classifier(settings.interrupts, settings.timeouts), spans, watch)
+    if not _runtime.hooked:
+        _runtime.hooked = True
+        atexit.register(shutdown)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork_in_child)
+    logger.info(
+        "agentmon: recording%s; spans: %s",
+        f", serving on {_runtime.server.url}" if _runtime.server is not None else "",
+        "to the host's tracer provider" if spans is not None else "none",
+    )
+
+
+def _serve(settings: Settings) -> None:
+    raise NotImplementedError
+
+
+def endpoint() -> str | None:
+    """
+    Where the metrics and the status page are served.
+
+    Returns:
+        A URL such as ``http://127.0.0.1:9464``, or None while nothing is served.
+    """
+    server = _runtime.server
+    return None if server is None else server.url
+
+
+def shutdown() -> None:
+    """
+    Stop recording and serving. Calls in flight end unrecorded; more calls pass straight through.
+
+    Runs by itself when the interpreter exits. Doing so again changes nothing.
+    """
+    with _runtime.lock:
+        ACTIVE.turn_off()
+        server, _runtime.server = _runtime.server, None
+        _runtime.registry = None
+        _runtime.settings = None
+    if server is not None:
+        server.close()
+
+
+def statistics(
+    window: Literal["1m", "5m", "1h"] | None = None, kind: str | None = None
+) -> list[OperationSummary]:
+    """
+    What the calls of this process say, for each operation.
+
+    Args:
+        window: ``1m``, ``5m`` or ``1h``: only calls that ended within that time. By default all
+            since recording began.
+        kind: Only operations of this kind.
+
+    Returns:
+        One summary for each operation and set of labels; empty before ``configure()``.
+
+    Raises:
+        ValueError: If *window* or *kind* is not known.
+    """
+    if window is not None and window not in WINDOWS:
+        raise ValueError(f"window: got {window!r}, allowed None, {', '.join(WINDOWS)}")
+    if kind is not None and kind not in catalogue.KINDS:
+        raise ValueError(f"kind: got {kind!r}, allowed None, {', '.join(catalogue.KINDS)}")
+    registry = ACTIVE.registry
+    if registry is None:
+        return []
+    found: list[OperationSummary] = []
+    by_kind: dict[str, list[tuple[tuple[str, ...], Statistics]]] = {}
+    for operation in registry.snapshot().operations:
+        chosen = operation.life if window is None else operation.windows[window]
+        by_kind.setdefault(operation.kind, []).append((operation.labels, chosen))
+    for each, members in by_kind.items():
+        if kind not in (None, each):
+            continue
+        names = [label.name for label in catalogue.OPERATIONS[each].labels]
+        shares = variance_shares([chosen for _, chosen in members])
+        found.extend(
+            OperationSummary(each, dict(zip(names, labels, strict=True)), summarise(chosen), share)
+            for (labels, chosen), share in zip(members, shares, strict=True)
+        )
+    return found
+
+
+def _after_fork_in_child() -> None:
+    """
+    Start anew in a forked child: with its own counts from zero, and without the parent's socket.
+
+    The child has one thread, so nothing races; locks may have been held by threads that it has not.
+    """
+    _runtime.lock = RLock()
+    server, _runtime.server = _runtime.server, None
+    if server is not None:
+        server.abandon()
+    registry, settings = _runtime.registry, _runtime.settings
+    if registry is None or settings is None:
+        return
+    registry.abandon_locks()
+    fresh = Registry(settings.layout, registry.clock, settings.max_series)
+    _runtime.registry = fresh
+    ACTIVE.turn_on(fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch)
