@@ -66,22 +66,24 @@ class Active:
             watch: Asked now and then whether there is a reason to make spans by now.
             mode: METRICS or DETAILS; by default DETAILS where there are spans.
         """
-        self.mode = OFF
+        self._switch(OFF)
         self.registry = registry
         self.clock = registry.clock
         self.classifier = classifier
         self.spans = spans
         self.watch = watch
-        self._forget_recorders()
-        self.mode = mode or (METRICS if spans is None else DETAILS)
+        for site in list(self.sites):
+            site.forget()
+        self._switch(mode or (METRICS if spans is None else DETAILS))
 
     def turn_off(self) -> None:
         """Let calls through unrecorded from now on."""
-        self.mode = OFF
+        self._switch(OFF)
         self.registry = None
         self.spans = None
         self.watch = None
-        self._forget_recorders()
+        for site in list(self.sites):
+            site.forget()
 
     def look(self) -> None:
         """
@@ -94,11 +96,12 @@ class Active:
         if spans is not None:
             self.spans = spans
             self.watch = None
-            self.mode = DETAILS
+            self._switch(DETAILS)
 
-    def _forget_recorders(self) -> None:
+    def _switch(self, mode: int) -> None:
+        self.mode = mode
         for site in list(self.sites):
-            site.recorders = {}
+            site.switch(mode)
 
 
 ACTIVE: Final = Active()

@@ -41,13 +41,12 @@ class Call:
         are counted in ``agentmon_dropped_total{reason="ended_twice"}``.
     """
 
-    __slots__ = ("begun_ns", "parent", "recorder", "resume", "site")
+    __slots__ = ("begun_ns", "parent", "recorder", "resume")
 
     begun_ns: int
     #: The call around it, until it ends: so that a chain of tasks does not keep all its ancestors.
     parent: Call | None
     recorder: Recorder
-    site: Site
     #: Its span, of a traced call.
     span: OpenSpan | None = None
     #: Set once its block was left while a later one was open: what is current when that one ends.
@@ -191,11 +190,10 @@ def begin(site: Site, parent: Call | None, *, explicit_parent: bool = False) -> 
     call = Call() if spans is None else _TracedCall()
     call.parent = parent
     call.recorder = recorder
-    call.site = site
     call.begun_ns = ACTIVE.clock()
     if spans is not None:
         above = parent.span if explicit_parent and parent is not None else None
-        call.span = spans.start(site.declaration, recorder.scope, call.begun_ns, above)
+        call.span = spans.start(recorder.declaration, recorder.scope, call.begun_ns, above)
     recorder.live.add(call)
     return call
 
@@ -241,13 +239,13 @@ def finish(
     error_type = None
     meant = OK
     if error is not None:
-        if isinstance(error, call.site.interrupts):
+        if isinstance(error, recorder.declaration.interrupts):
             meant, error_type = INTERRUPTED, None
         else:
             meant, error_type = ACTIVE.classifier.classify(type(error))
     if outcome is None:
         outcome = meant
-        timeout_ns = recorder.timeout_ns
+        timeout_ns = recorder.declaration.timeout_ns
         if timeout_ns is not None and ended_ns - begun_ns > timeout_ns and meant != INTERRUPTED:
             outcome = TIMEOUT
     if outcome not in (ERROR, TIMEOUT):

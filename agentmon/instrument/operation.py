@@ -86,14 +86,14 @@ class Operation:
         declared = self._site.declaration
         site = self._site
         if not declared.name or operation:
-            named = dataclasses.replace(
+            declared = dataclasses.replace(
                 declared,
                 name=declared.name or default_name,
                 operation=operation or declared.operation,
             )
-            site = Site(named, site.interrupts)
+            site = Site(declared)
         if self._named_by is not None:
-            site = Site(site.declaration, site.interrupts, _naming(site, self._named_by))
+            site = Site(declared, _naming(declared, self._named_by))
         return site
 
     def _decorate_class(self, cls: type) -> None:
@@ -454,9 +454,9 @@ def _site(
         )
     timeout_ns = None if timeout is None else _timeout_ns(kind, timeout)
     declaration = Declaration(
-        kind, name, operation, model, provider, timeout_ns, version, team, tier
+        kind, name, operation, model, provider, timeout_ns, version, team, tier, interrupts
     )
-    return Site(declaration, interrupts)
+    return Site(declaration)
 
 
 def _check_text(kind: str, what: str, value: object) -> None:
@@ -487,9 +487,8 @@ def _default_name(target: Any) -> str:
     return qualified.rpartition("<locals>.")[2][:_LONGEST_NAME]
 
 
-def _naming(site: Site, named_by: Callable[..., str]) -> Naming:
+def _naming(declaration: Declaration, named_by: Callable[..., str]) -> Naming:
     """Makes declarations from arguments, and the declared one where that fails."""
-    declaration = site.declaration
     field = "model" if declaration.kind == "model_call" else "name"
 
     def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Declaration:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.active import ACTIVE, METRICS
 
 if TYPE_CHECKING:
     from agentmon.record.declaration import Declaration, Scope
@@ -27,24 +27,29 @@ class Site:
 
     Args:
         declaration: The operation.
-        interrupts: Exceptions by which this operation steers itself; not errors.
         naming: Makes the declaration of each call from its arguments instead.
     """
 
-    __slots__ = ("__weakref__", "_named", "declaration", "interrupts", "naming", "recorders")
+    __slots__ = ("__weakref__", "_named", "declaration", "fast", "naming", "recorders")
 
-    def __init__(
-        self,
-        declaration: Declaration,
-        interrupts: tuple[type[BaseException], ...] = (),
-        naming: Naming | None = None,
-    ) -> None:
+    def __init__(self, declaration: Declaration, naming: Naming | None = None) -> None:
         self.declaration = declaration
-        self.interrupts = interrupts
         self.naming = naming
+        #: Recorders of the registry in force, by the names around the call.
         self.recorders: dict[Scope | None, Recorder] = {}
+        #: The same while calls may take the fast path, and empty otherwise.
+        self.fast: dict[Scope | None, Recorder] = {}
         self._named: dict[Declaration, Site] = {}
         ACTIVE.sites.add(self)
+        self.switch(ACTIVE.mode)
+
+    def forget(self) -> None:
+        """Drop the recorders: another registry is in force."""
+        self.recorders = self.fast = {}
+
+    def switch(self, mode: int) -> None:
+        """Let calls take the fast path, or not, as the mode says."""
+        self.fast = self.recorders if mode is METRICS and self.naming is None else {}
 
     def bind(self, scope: Scope | None) -> Recorder | None:
         """
@@ -70,7 +75,7 @@ class Site:
         declaration = self.naming(args, kwargs)
         site = self._named.get(declaration)
         if site is None:
-            site = Site(declaration, self.interrupts)
+            site = Site(declaration)
             if len(self._named) < _MOST_CACHED:
                 self._named[declaration] = site
         return site

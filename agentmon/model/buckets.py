@@ -91,11 +91,24 @@ class Layout:
             return value_ns >> self.unit
         return (value_ns >> shift) + ((shift - self.unit) << self.half)
 
-    def indexes(self, values_ns: list[int]) -> list[int]:
-        """Indexes of the cells of many durations, in one pass; what `index` says of each."""
+    def indexes(self, values_ns: list[int], low_ns: int, high_ns: int) -> list[int]:
+        """
+        What `index` says of many durations, in one pass.
+
+        Args:
+            values_ns: The durations.
+            low_ns: The smallest of them.
+            high_ns: The largest of them.
+        """
         unit = self.unit
         half = self.half
         bits = half + 1
+        shift = high_ns.bit_length() - bits
+        if shift <= unit:
+            return [v >> unit for v in values_ns]
+        if low_ns.bit_length() - bits == shift:  # all within one power of two, as they often are
+            offset = (shift - unit) << half
+            return [(v >> shift) + offset for v in values_ns]
         return [
             (v >> s) + ((s - unit) << half) if (s := v.bit_length() - bits) > unit else v >> unit
             for v in values_ns

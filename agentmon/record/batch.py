@@ -61,5 +61,5 @@ class Batch:
         self.max_ns = high
         self.sum_ns = sum(values_ns)
         self.squares_ns2 = sum(map(mul, values_ns, values_ns))
-        self.indexes = layout.indexes(values_ns)
+        self.indexes = layout.indexes(values_ns, low, high)
         self.counts: Mapping[int, int] = Counter(self.indexes)

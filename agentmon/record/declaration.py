@@ -38,6 +38,7 @@ class Declaration:
         version: Version of an agent.
         team: Team that owns an agent.
         tier: Tier of an agent.
+        interrupts: Exceptions by which the operation steers itself; not errors.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Declaration:
     version: str = ""
     team: str = ""
     tier: str = ""
+    interrupts: tuple[type[BaseException], ...] = ()
 
     def label_values(self, scope: Scope) -> tuple[str, ...]:
         """Values of the kind's labels for a call made within *scope*."""

@@ -11,7 +11,7 @@ from agentmon.record.batch import Batch
 from agentmon.record.window import CELL_NS
 
 if TYPE_CHECKING:
-    from agentmon.record.declaration import Scope
+    from agentmon.record.declaration import Declaration, Scope
     from agentmon.record.registry import Registry
     from agentmon.record.series import Series
 
@@ -56,28 +56,28 @@ class Recorder:
         registry: Where recent calls and losses are noted.
         series: What it folds into.
         scope: The names around calls made within its calls.
-        timeout_ns: A call that takes longer has the outcome timeout.
+        declaration: The operation.
     """
 
     __slots__ = (
         "_registry",
+        "declaration",
         "details",
         "live",
         "plain",
         "scope",
         "series",
-        "timeout_ns",
         "until_ns",
         "usage",
     )
 
     def __init__(
-        self, registry: Registry, series: Series, scope: Scope, timeout_ns: int | None
+        self, registry: Registry, series: Series, scope: Scope, declaration: Declaration
     ) -> None:
         self._registry = registry
         self.series = series
         self.scope = scope
-        self.timeout_ns = timeout_ns
+        self.declaration = declaration
         #: Durations of calls that returned and that nothing more is to be said of.
         self.plain: list[int] = []
         #: End of the cell of time that `plain` belongs to.
@@ -114,7 +114,7 @@ class Recorder:
         values = self.plain[:]
         del self.plain[: len(values)]
         ended_ns = min(self.until_ns - 1, self._registry.clock())
-        timeout = self.timeout_ns
+        timeout = self.declaration.timeout_ns
         if timeout is not None and max(values) > timeout:
             for value in values:
                 if value > timeout:

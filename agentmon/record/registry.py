@@ -55,7 +55,7 @@ class Registry:
         self._lock = RLock()
         self._scopes: dict[tuple[str, str], Scope] = {("", ""): self.root}
         self._series: dict[tuple[str, tuple[str, ...]], Series] = {}
-        self._recorders: dict[tuple[Series, Scope, int | None], Recorder] = {}
+        self._recorders: dict[tuple[Series, Scope, Declaration], Recorder] = {}
         self._values: dict[str, set[str]] = {}
         self._warned: set[str] = set()
         self._agents: dict[str, tuple[str, str, str]] = {}
@@ -107,10 +107,10 @@ class Registry:
             inner = self._intern(workflow, agent)
             if len(self._recorders) >= 2 * self._max_series:
                 inner = self.root
-            key = (series, inner, declaration.timeout_ns)
+            key = (series, inner, declaration)
             recorder = self._recorders.get(key)
             if recorder is None:
-                recorder = Recorder(self, series, inner, declaration.timeout_ns)
+                recorder = Recorder(self, series, inner, declaration)
                 self._recorders[key] = recorder
                 series.recorders = (*series.recorders, recorder)
             return recorder
