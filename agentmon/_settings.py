@@ -132,7 +132,9 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 def _exceptions(
     what: str, classes: Iterable[type[BaseException]]
 ) -> tuple[type[BaseException], ...]:
-    given = (classes,) if isinstance(classes, type) else tuple(classes)
+    given: tuple[type[BaseException], ...] = (
+        (classes,) if isinstance(classes, type) else tuple(classes)
+    )
     for item in given:
         if not (isinstance(item, type) and issubclass(item, BaseException)):
             raise ConfigError(f"{what}: got {item!r}, allowed exception classes")

@@ -130,6 +130,8 @@ class _TracedCall(Call):
 
     __slots__ = ("span",)
 
+    span: OpenSpan | None
+
 
 class _Idle(Call):
     """Stands for a call while recording is off: takes everything, does nothing."""
@@ -187,13 +189,16 @@ def begin(site: Site, parent: Call | None, *, explicit_parent: bool = False) -> 
     if recorder is None:
         return IDLE
     spans = ACTIVE.spans
-    call = Call() if spans is None else _TracedCall()
+    begun_ns = ACTIVE.clock()
+    if spans is None:
+        call = Call()
+    else:
+        above = parent.span if explicit_parent and parent is not None else None
+        call = traced = _TracedCall()
+        traced.span = spans.start(recorder.declaration, recorder.scope, begun_ns, above)
     call.parent = parent
     call.recorder = recorder
-    call.begun_ns = ACTIVE.clock()
-    if spans is not None:
-        above = parent.span if explicit_parent and parent is not None else None
-        call.span = spans.start(recorder.declaration, recorder.scope, call.begun_ns, above)
+    call.begun_ns = begun_ns
     recorder.live.add(call)
     return call
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agentmon.errors import DeclarationError
 
@@ -65,10 +65,10 @@ def carrying(executor: E) -> E:
             "carrying: got a ProcessPoolExecutor, allowed an executor of threads: a context "
             "cannot be sent to another process"
         )
-    submit = executor.submit
+    submit: Callable[..., Any] = executor.submit
 
-    def submit_carried(fn: Callable[..., R], /, *args: object, **kwargs: object) -> object:
+    def submit_carried(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return submit(copy_context().run, fn, *args, **kwargs)
 
-    executor.submit = submit_carried  # type: ignore[method-assign,assignment]
+    executor.submit = submit_carried  # type: ignore[method-assign]
     return executor

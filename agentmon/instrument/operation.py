@@ -410,11 +410,12 @@ def _operation(
 ) -> Any:
     bare = not isinstance(name, str) and (callable(name) or isinstance(name, _METHOD_OBJECTS))
     default = "chat" if kind == "model_call" else ""
-    key = (kind, default if bare or name is None else name, operation, model, provider, facts)
+    name_given = default if bare or name is None else name
+    declared: Any = (kind, name_given, operation, model, provider, facts, timeout, interrupts)
     try:
-        site = _site(*key, timeout, interrupts)
+        site = _site(*declared)
     except TypeError:  # an argument that cannot be hashed cannot be right either: say which
-        site = _site.__wrapped__(*key, timeout, interrupts)
+        site = _site.__wrapped__(*declared)
     if named_by is not None and not callable(named_by):
         raise DeclarationError(f"{kind}: named_by: got {named_by!r}, allowed a callable")
     made = Operation(site, named_by=named_by, methods=tuple(methods))
@@ -470,10 +471,10 @@ def _check_text(kind: str, what: str, value: object) -> None:
 
 
 def _timeout_ns(kind: str, timeout: object) -> int:
-    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if not number or not math.isfinite(timeout) or timeout <= 0:
-        raise DeclarationError(f"{kind}: timeout: got {timeout!r}, allowed seconds above 0")
-    return round(timeout * 1e9)
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        if math.isfinite(timeout) and timeout > 0:
+            return round(timeout * 1e9)
+    raise DeclarationError(f"{kind}: timeout: got {timeout!r}, allowed seconds above 0")
 
 
 def _default_name(target: Any) -> str:
@@ -489,16 +490,17 @@ def _default_name(target: Any) -> str:
 
 def _naming(declaration: Declaration, named_by: Callable[..., str]) -> Naming:
     """Makes declarations from arguments, and the declared one where that fails."""
-    field = "model" if declaration.kind == "model_call" else "name"
 
     def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Declaration:
         try:
             name = named_by(*args, **kwargs)
-            _check_text(declaration.kind, field, name)
+            _check_text(declaration.kind, "name", name)
         except Exception:  # the host's call must go on whatever its naming function does
             if ACTIVE.registry is not None:
                 ACTIVE.registry.drop("naming_failed", 1)
             return declaration
-        return dataclasses.replace(declaration, **{field: name})
+        if declaration.kind == "model_call":
+            return dataclasses.replace(declaration, model=name)
+        return dataclasses.replace(declaration, name=name)
 
     return naming

@@ -159,7 +159,7 @@ def merge(layout: Layout, parts: Iterable[Statistics]) -> Statistics:
     filled = [part for part in parts if part.count]
     coarseness = max((part.coarseness for part in filled), default=0)
     cells: dict[int, int] = {}
-    outcomes = dict.fromkeys(OUTCOMES, 0)
+    outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
     for part in filled:
         shift = coarseness - part.coarseness
         for index, n in part.cells.items():

@@ -259,7 +259,7 @@ class Registry:
 
     def histograms(self) -> list[tuple[str, tuple[str, ...], str, dict[int, int]]]:
         """Kind, label values, outcome and counts by cell of every lifetime histogram."""
-        found = []
+        found: list[tuple[str, tuple[str, ...], str, dict[int, int]]] = []
         for series in self._folded():
             with series.lock:
                 found.extend(

@@ -40,7 +40,7 @@ WINDOWS: dict[str, tuple[int, int]] = {
 MOST = 400
 TAIL = 1024
 
-_POSITION = {outcome: position for position, outcome in enumerate(OUTCOMES)}
+_POSITION: dict[str, int] = {outcome: position for position, outcome in enumerate(OUTCOMES)}
 
 
 def _pack(numbers: list[int]) -> array[int]:
