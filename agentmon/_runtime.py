@@ -23,7 +23,7 @@ from agentmon.record.registry import MAX_SERIES, Registry
 from agentmon.record.window import WINDOWS
 
 if TYPE_CHECKING:
-    from agentmon._settings import Settings
+    from agentmon._settings import Exceptions, Settings
     from agentmon.export.server import Server
 
 __all__ = ["configure", "endpoint", "shutdown", "statistics"]
@@ -52,8 +52,8 @@ def configure(
     serve: str | None = None,
     serve_optional: bool = False,
     spans: Literal["auto", "host", "none"] | None = None,
-    interrupts: Iterable[type[BaseException]] = (),
-    timeouts: Iterable[type[BaseException]] = (),
+    interrupts: Exceptions = (),
+    timeouts: Exceptions = (),
     digits: int = 2,
     buckets: Iterable[float] | None = None,
     max_series: int = MAX_SERIES,

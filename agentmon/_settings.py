@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from agentmon.errors import ConfigError
 from agentmon.model.buckets import EDGES_S, Layout
 from agentmon.record.registry import MAX_SERIES
 
-__all__ = ["Settings", "resolve"]
+__all__ = ["Exceptions", "Settings", "resolve"]
+
+#: An exception class or several.
+Exceptions: TypeAlias = "type[BaseException] | Iterable[type[BaseException]]"
 
 _SPANS = ("auto", "host", "none")
 _LONGEST_TEXT = 200
@@ -67,8 +70,8 @@ def resolve(
     serve: str | None,
     serve_optional: bool,
     spans: str | None,
-    interrupts: Iterable[type[BaseException]],
-    timeouts: Iterable[type[BaseException]],
+    interrupts: Exceptions,
+    timeouts: Exceptions,
     digits: int,
     buckets: Iterable[float] | None,
     max_series: int,
@@ -129,9 +132,7 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     raise ConfigError(f"{name}: got {value!r}, allowed {', '.join(_TRUE + _FALSE[:-1])}")
 
 
-def _exceptions(
-    what: str, classes: Iterable[type[BaseException]]
-) -> tuple[type[BaseException], ...]:
+def _exceptions(what: str, classes: Exceptions) -> tuple[type[BaseException], ...]:
     given: tuple[type[BaseException], ...] = (
         (classes,) if isinstance(classes, type) else tuple(classes)
     )

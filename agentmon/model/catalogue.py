@@ -16,6 +16,7 @@ __all__ = [
     "BUILD_INFO",
     "CATALOGUE",
     "CONSTANT_LABELS",
+    "DROP_REASONS",
     "DROPPED",
     "KINDS",
     "MODEL_TOKENS",
@@ -165,6 +166,19 @@ MODEL_TOKENS = Metric(
     "Tokens that model calls reported; cached ones are counted within input as well.",
     (OPERATION, MODEL, PROVIDER, AGENT, TOKEN_TYPE),
 )
+
+#: Why a recording was not kept as it came, and what became of it.
+DROP_REASONS: dict[str, str] = {
+    "label_bound": "A label had as many values as it may have; the new one was recorded as other.",
+    "series_bound": "There were as many series as there may be; the new one was recorded as other.",
+    "clamped": "A duration lay outside the range of the histograms; it was moved to its edge.",
+    "ended_twice": "A call was ended again; the later end changed nothing.",
+    "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
+    "usage_outside_model_call": "Tokens were reported on something that is no model call.",
+    "naming_failed": "A named_by or model_by function raised or gave no name; the default was used.",
+    "span_error": "The host's tracer provider raised; the call went on without its span.",
+    "scrape_error": "Rendering an answer of the endpoint failed.",
+}
 
 DROPPED = Metric(
     "dropped",

@@ -59,7 +59,7 @@ class Registry:
         self._values: dict[str, set[str]] = {}
         self._warned: set[str] = set()
         self._agents: dict[str, tuple[str, str, str]] = {}
-        self._dropped: dict[str, int] = {}
+        self._dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
         self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
         self._slow: list[CallRecord] = []
         self._slow_floor_ns = -1
@@ -155,9 +155,15 @@ class Registry:
     # ------------------------------------------------------------------ notes
 
     def drop(self, reason: str, n: int) -> None:
-        """Count *n* recordings that could not be kept as they came."""
+        """
+        Count recordings that could not be kept as they came.
+
+        Args:
+            reason: One of `agentmon.model.catalogue.DROP_REASONS`.
+            n: How many.
+        """
         with self._lock:
-            self._dropped[reason] = self._dropped.get(reason, 0) + n
+            self._dropped[reason] += n
 
     def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
         """Remember the longest of some calls that returned, if it is worth it."""
@@ -219,8 +225,7 @@ class Registry:
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
         if agents:
             families.append(Family(catalogue.AGENT_INFO, agents))
-        if dropped:
-            families.append(Family(catalogue.DROPPED, dropped))
+        families.append(Family(catalogue.DROPPED, dropped))
         families.append(Family(catalogue.SERIES, [((), len(self._series))]))
         return families
 
