@@ -18,7 +18,14 @@ from agentmon.errors import (
 )
 from agentmon.instrument.call import Call, current
 from agentmon.instrument.carry import carry, carrying
-from agentmon.instrument.operation import Operation, agent, model_call, step, tool, workflow
+from agentmon.instrument.operation import (
+    Operation,
+    agent,
+    model_call,
+    step,
+    tool,
+    workflow,
+)
 from agentmon.model.summary import OperationSummary, Summary
 
 __all__ = [

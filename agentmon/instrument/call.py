@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
 
-from agentmon.instrument.active import ACTIVE, METRICS
+from agentmon.instrument.active import ACTIVE, METRICS, OFF
 from agentmon.model.outcome import ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.recorder import FULL
 
@@ -18,15 +18,34 @@ if TYPE_CHECKING:
 
     from agentmon.instrument.site import Site
     from agentmon.instrument.span import OpenSpan
+    from agentmon.record.declaration import Scope
     from agentmon.record.recorder import Recorder
 
-__all__ = ["CURRENT", "IDLE", "Call", "Measured", "Tokens", "activate", "begin", "current", "deactivate"]
+__all__ = [
+    "CURRENT",
+    "IDLE",
+    "Call",
+    "Frame",
+    "Measured",
+    "Tokens",
+    "activate",
+    "begin",
+    "current",
+    "deactivate",
+    "end_call",
+    "enter_cell",
+    "finish",
+    "restore",
+]
 
 #: What `deactivate` needs to undo `activate`.
-Tokens: TypeAlias = "tuple[Token[Call | None], Token[Context] | None]"
+Tokens: TypeAlias = "tuple[Token[Frame | None], Token[Context] | None]"
 
-#: The innermost call of the present context.
-CURRENT: ContextVar[Call | None] = ContextVar("agentmon_current_call", default=None)
+#: What is around a call: another call, or only the recorder of one that took the fast path.
+Frame: TypeAlias = "Call | Recorder"
+
+#: The innermost frame of the present context.
+CURRENT: ContextVar[Frame | None] = ContextVar("agentmon_current", default=None)
 
 
 class Call:
@@ -41,16 +60,20 @@ class Call:
         are counted in ``agentmon_dropped_total{reason="ended_twice"}``.
     """
 
-    __slots__ = ("begun_ns", "parent", "recorder", "resume")
+    __slots__ = ("parent", "recorder", "resume")
 
-    begun_ns: int
     #: The call around it, until it ends: so that a chain of tasks does not keep all its ancestors.
     parent: Call | None
     recorder: Recorder
     #: Its span, of a traced call.
     span: OpenSpan | None = None
     #: Set once its block was left while a later one was open: what is current when that one ends.
-    resume: Call | None
+    resume: Frame | None
+
+    @property
+    def scope(self) -> Scope:
+        """The names around calls made within it."""
+        return self.recorder.scope
 
     @property
     def kind(self) -> str:
@@ -87,7 +110,11 @@ class Call:
             if registry is not None:
                 registry.drop("usage_outside_model_call", 1)
             return
-        noted = (("input", input_tokens), ("output", output_tokens), ("cached", cached_tokens))
+        noted = (
+            ("input", input_tokens),
+            ("output", output_tokens),
+            ("cached", cached_tokens),
+        )
         for token_type, n in noted:
             if not isinstance(n, int) or n < 0:
                 if registry is not None:
@@ -113,7 +140,7 @@ class Call:
         """
         if outcome is not None and outcome not in OUTCOMES:
             raise ValueError(f"outcome: got {outcome!r}, allowed {', '.join(OUTCOMES)}")
-        finish(self, ACTIVE.clock(), error, outcome)
+        end_call(self, ACTIVE.clock(), error, outcome)
 
     @contextmanager
     def active(self) -> Iterator[Call]:
@@ -165,29 +192,41 @@ IDLE.parent = None
 
 def current() -> Call | None:
     """
-    The innermost call in flight around the caller.
+    The innermost call around the caller.
 
     Returns:
-        None outside any, or while recording is off.
+        None outside any, or while recording is off. In a task that outlives the call it was
+        started in, that call. Ending the call of a decorated function has no effect: it ends when
+        the function does.
     """
-    call = CURRENT.get()
-    return call if call is not None and call in call.recorder.live else None
+    frame = CURRENT.get()
+    if frame is None or ACTIVE.mode is OFF:
+        return None
+    if isinstance(frame, Call):
+        return frame
+    call = Call()
+    call.parent = None
+    call.recorder = frame
+    return call
 
 
-def begin(site: Site, parent: Call | None, *, explicit_parent: bool = False) -> Call:
+def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) -> Call:
     """
     Begin a call; it becomes current only by `activate`.
 
     Args:
         site: The operation.
-        parent: The call around it, if any.
+        around: The frame around it, if any.
         explicit_parent: Whether the caller named the parent: then its span is the parent too,
             and not the span that is current.
     """
-    scope = None if parent is None or parent is IDLE else parent.recorder.scope
+    if around is IDLE:
+        around = None
+    scope = None if around is None else around.scope
     recorder = site.recorders.get(scope) or site.bind(scope)
     if recorder is None:
         return IDLE
+    parent = around if isinstance(around, Call) else None
     spans = ACTIVE.spans
     begun_ns = ACTIVE.clock()
     if spans is None:
@@ -198,8 +237,7 @@ def begin(site: Site, parent: Call | None, *, explicit_parent: bool = False) -> 
         traced.span = spans.start(recorder.declaration, recorder.scope, begun_ns, above)
     call.parent = parent
     call.recorder = recorder
-    call.begun_ns = begun_ns
-    recorder.live.add(call)
+    recorder.live[call] = begun_ns
     return call
 
 
@@ -209,30 +247,39 @@ def enter_cell(recorder: Recorder, now_ns: int) -> None:
     ACTIVE.look()
 
 
-def finish(
+def end_call(
     call: Call, ended_ns: int, error: BaseException | None, outcome: str | None = None
 ) -> None:
+    """End a call; see `finish`. Nothing happens while recording was off when it began."""
+    if call is not IDLE:
+        finish(call.recorder, call, ended_ns, error, outcome, call.span)
+        call.parent = None
+
+
+def finish(
+    recorder: Recorder,
+    key: object,
+    ended_ns: int,
+    error: BaseException | None,
+    outcome: str | None = None,
+    span: OpenSpan | None = None,
+) -> None:
     """
-    End a call.
+    Record the end of a call.
 
     Args:
-        call: It; nothing happens if it has ended.
+        recorder: Takes it.
+        key: The call's own object in ``recorder.live``; nothing happens if it is there no more.
         ended_ns: When it ended, on the clock of the calls.
         error: What it raised, if it did.
         outcome: How it ended; by default what the error means.
+        span: Its span, of a traced call.
     """
-    if call is IDLE:
-        return
-    recorder = call.recorder
-    try:
-        recorder.live.remove(call)
-    except KeyError:
+    begun_ns = recorder.live.pop(key, None)
+    if begun_ns is None:
         if ACTIVE.registry is not None:
             ACTIVE.registry.drop("ended_twice", 1)
         return
-    call.parent = None
-    span = call.span
-    begun_ns = call.begun_ns
     if error is None and span is None and outcome is None and ACTIVE.mode is METRICS:
         if ended_ns >= recorder.until_ns:
             enter_cell(recorder, ended_ns)
@@ -272,36 +319,52 @@ def activate(call: Call) -> Tokens | None:
     return token, None if call.span is None else call.span.attach()
 
 
-def deactivate(
-    call: Call, tokens: Tokens | None
-) -> None:
+def deactivate(call: Call, tokens: Tokens | None) -> None:
     """Make current again what was so before `activate`, wherever this is called from."""
     if tokens is None:
         return
     token, span_token = tokens
-    outer: Call | None = None if token.old_value is Token.MISSING else token.old_value
+    outer = _before(token)
     now = CURRENT.get()
     if now is not call and _within(now, call):
         call.resume = outer  # a later block is still open here, as in interleaved generators
         return
-    while outer is not None and hasattr(outer, "resume"):
+    while isinstance(outer, Call) and hasattr(outer, "resume"):
         outer = outer.resume
+    if restore(call, token):
+        CURRENT.set(outer)
+        if span_token is not None and call.span is not None:
+            call.span.detach(span_token)
+
+
+def restore(frame: Frame, token: Token[Frame | None]) -> bool:
+    """
+    Make current again what was so before *frame*.
+
+    Returns:
+        False where this is another context than the one that *frame* was made current in: that
+        one is not ours to mend.
+    """
     try:
         CURRENT.reset(token)
-    except ValueError:  # left in another context than entered: that one is not ours to mend
-        if now is call:
-            CURRENT.set(outer)
-        return
-    CURRENT.set(outer)
-    if span_token is not None and call.span is not None:
-        call.span.detach(span_token)
+    except ValueError:
+        if CURRENT.get() is frame:
+            CURRENT.set(_before(token))
+        return False
+    return True
 
 
-def _within(inner: Call | None, outer: Call) -> bool:
-    while inner is not None:
-        if inner is outer:
+def _before(token: Token[Frame | None]) -> Frame | None:
+    old: Frame | None = None if token.old_value is Token.MISSING else token.old_value
+    return old
+
+
+def _within(inner: Frame | None, outer: Call) -> bool:
+    frame = inner
+    while isinstance(frame, Call):
+        if frame is outer:
             return True
-        inner = inner.parent
+        frame = frame.parent
     return False
 
 
@@ -326,4 +389,4 @@ class Measured:
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         ended_ns = ACTIVE.clock()
         deactivate(self._call, self._tokens)
-        finish(self._call, ended_ns, error)
+        end_call(self._call, ended_ns, error)

@@ -15,7 +15,16 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from agentmon.errors import DeclarationError
 from agentmon.instrument.active import ACTIVE
-from agentmon.instrument.call import CURRENT, IDLE, Call, Tokens, activate, begin, deactivate, finish
+from agentmon.instrument.call import (
+    CURRENT,
+    IDLE,
+    Call,
+    Tokens,
+    activate,
+    begin,
+    deactivate,
+    end_call,
+)
 from agentmon.instrument.site import Naming, Site
 from agentmon.instrument.wrap import wrap
 from agentmon.record.declaration import Declaration
@@ -102,7 +111,9 @@ class Operation:
                 target = inspect.getattr_static(cls, method)
             except AttributeError:
                 hint = "" if self._methods else "; name its methods with methods=(...)"
-                raise DeclarationError(f"{cls.__qualname__} has no method {method!r}{hint}") from None
+                raise DeclarationError(
+                    f"{cls.__qualname__} has no method {method!r}{hint}"
+                ) from None
             site = self._decorating_site(cls.__name__, method if self._methods else "")
             setattr(cls, method, wrap(site, target))
 
@@ -117,7 +128,8 @@ class Operation:
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         ended_ns = ACTIVE.clock()
         entered = self._entered
-        call = CURRENT.get()
+        frame = CURRENT.get()
+        call = frame if isinstance(frame, Call) else None
         while call is not None and call not in entered:
             call = call.parent
         if call is None:  # left in another context than entered
@@ -125,7 +137,7 @@ class Operation:
         if call is None:  # entered while recording was off
             return
         deactivate(call, entered.pop(call))
-        finish(call, ended_ns, error)
+        end_call(call, ended_ns, error)
 
     async def __aenter__(self) -> Call:
         return self.__enter__()
@@ -411,7 +423,16 @@ def _operation(
     bare = not isinstance(name, str) and (callable(name) or isinstance(name, _METHOD_OBJECTS))
     default = "chat" if kind == "model_call" else ""
     name_given = default if bare or name is None else name
-    declared: Any = (kind, name_given, operation, model, provider, facts, timeout, interrupts)
+    declared: Any = (
+        kind,
+        name_given,
+        operation,
+        model,
+        provider,
+        facts,
+        timeout,
+        interrupts,
+    )
     try:
         site = _site(*declared)
     except TypeError:  # an argument that cannot be hashed cannot be right either: say which
@@ -455,7 +476,16 @@ def _site(
         )
     timeout_ns = None if timeout is None else _timeout_ns(kind, timeout)
     declaration = Declaration(
-        kind, name, operation, model, provider, timeout_ns, version, team, tier, interrupts
+        kind,
+        name,
+        operation,
+        model,
+        provider,
+        timeout_ns,
+        version,
+        team,
+        tier,
+        interrupts,
     )
     return Site(declaration)
 

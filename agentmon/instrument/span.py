@@ -112,7 +112,11 @@ class HostSpans:
         self._clock = clock
 
     def start(
-        self, declaration: Declaration, scope: Scope, begun_ns: int, parent: OpenSpan | None
+        self,
+        declaration: Declaration,
+        scope: Scope,
+        begun_ns: int,
+        parent: OpenSpan | None,
     ) -> OpenSpan:
         """
         Start the span of a call.

@@ -17,7 +17,19 @@ from typing import Any
 
 from agentmon.errors import DeclarationError
 from agentmon.instrument.active import ACTIVE, OFF
-from agentmon.instrument.call import CURRENT, IDLE, Call, Measured, activate, begin, deactivate, enter_cell, finish
+from agentmon.instrument.call import (
+    CURRENT,
+    IDLE,
+    Call,
+    Measured,
+    activate,
+    begin,
+    deactivate,
+    end_call,
+    enter_cell,
+    finish,
+    restore,
+)
 from agentmon.instrument.site import Site
 from agentmon.record.recorder import FULL
 
@@ -75,7 +87,11 @@ def _dressed(wrapper: Callable[..., Any], target: Callable[..., Any]) -> Callabl
     functools.update_wrapper(wrapper, target, updated=("__dict__",) if described else ())
     if not hasattr(target, "__name__"):
         wrapper.__name__ = wrapper.__qualname__ = _name_of(target)
-    for extra in ("cache_info", "cache_clear", "cache_parameters"):  # of functools.lru_cache
+    for extra in (
+        "cache_info",
+        "cache_clear",
+        "cache_parameters",
+    ):  # of functools.lru_cache
         if hasattr(target, extra):
             setattr(wrapper, extra, getattr(target, extra))
     return wrapper
@@ -94,29 +110,25 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         parent = get()
-        recorder = site.fast.get(None if parent is None else parent.recorder.scope)
+        recorder = site.fast.get(None if parent is None else parent.scope)
         if recorder is None:
             if active.mode is OFF:
                 return fn(*args, **kwargs)
             with Measured(site.named(args, kwargs)):
                 return fn(*args, **kwargs)
-        call = Call()
-        call.parent = parent
-        call.recorder = recorder
         live = recorder.live
-        token = set_(call)
-        call.begun_ns = begun_ns = clock()
-        live.add(call)
+        token = set_(recorder)
+        key = id(token)  # the call's own while the token is held
+        live[key] = begun_ns = clock()
         try:
             result = fn(*args, **kwargs) if kwargs else fn(*args)  # the latter is faster
         except BaseException as error:
-            finish(call, clock(), error)
+            finish(recorder, key, clock(), error)
             reset(token)
             raise
         ended_ns = clock()
         reset(token)
-        live.discard(call)
-        call.parent = None
+        del live[key]
         if ended_ns >= recorder.until_ns:
             enter_cell(recorder, ended_ns)
         plain = recorder.plain
@@ -135,32 +147,28 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         parent = get()
-        recorder = site.fast.get(None if parent is None else parent.recorder.scope)
+        recorder = site.fast.get(None if parent is None else parent.scope)
         if recorder is None:
             if active.mode is OFF:
                 return await fn(*args, **kwargs)
             with Measured(site.named(args, kwargs)):
                 return await fn(*args, **kwargs)
-        call = Call()
-        call.parent = parent
-        call.recorder = recorder
         live = recorder.live
-        token = set_(call)
-        call.begun_ns = begun_ns = clock()
-        live.add(call)
+        token = set_(recorder)
+        key = id(token)  # the call's own while the token is held
+        live[key] = begun_ns = clock()
         try:
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except BaseException as error:
-            finish(call, clock(), error)
-            deactivate(call, (token, None))
+            finish(recorder, key, clock(), error)
+            restore(recorder, token)
             raise
         ended_ns = clock()
         try:
             reset(token)
         except ValueError:  # driven by hand, and ended in another context than it began in
-            deactivate(call, (token, None))
-        live.discard(call)
-        call.parent = None
+            restore(recorder, token)
+        del live[key]
         if ended_ns >= recorder.until_ns:
             enter_cell(recorder, ended_ns)
         plain = recorder.plain
@@ -181,9 +189,9 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         try:
             result = yield from _steps(generator, call)
         except BaseException as error:
-            finish(call, ACTIVE.clock(), error)
+            end_call(call, ACTIVE.clock(), error)
             raise
-        finish(call, ACTIVE.clock(), None)
+        end_call(call, ACTIVE.clock(), None)
         return result
 
     return wrapper
@@ -253,9 +261,9 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
                 except BaseException as error:
                     thrown = error
         except BaseException as error:
-            finish(call, ACTIVE.clock(), error)
+            end_call(call, ACTIVE.clock(), error)
             raise
-        finish(call, ACTIVE.clock(), None)
+        end_call(call, ACTIVE.clock(), None)
 
     return wrapper
 

@@ -40,7 +40,11 @@ ERROR_TYPE: Final = "error.type"
 STEP_NAME: Final = "agentmon.step.name"
 OUTCOME: Final = "agentmon.outcome"
 
-_OPERATION = {"agent": "invoke_agent", "tool": "execute_tool", "workflow": "invoke_workflow"}
+_OPERATION = {
+    "agent": "invoke_agent",
+    "tool": "execute_tool",
+    "workflow": "invoke_workflow",
+}
 _NAME = {"agent": AGENT_NAME, "tool": TOOL_NAME, "workflow": WORKFLOW_NAME}
 
 
@@ -73,7 +77,11 @@ def span_attributes(
         agent: The innermost agent around the operation, or empty.
     """
     if kind == "model_call":
-        candidates = {OPERATION_NAME: name, REQUEST_MODEL: model, PROVIDER_NAME: provider}
+        candidates = {
+            OPERATION_NAME: name,
+            REQUEST_MODEL: model,
+            PROVIDER_NAME: provider,
+        }
     elif kind == "step":
         candidates = {STEP_NAME: name, WORKFLOW_NAME: workflow}
     else:

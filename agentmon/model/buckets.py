@@ -74,7 +74,11 @@ class Layout:
         edges = self.edges_s
         if len(edges) > _MOST_EDGES:
             raise ConfigError(f"bucket edges: got {len(edges)}, allowed at most {_MOST_EDGES}")
-        if not edges or any(a >= b for a, b in zip(edges, edges[1:], strict=False)) or edges[0] <= 0:
+        if (
+            not edges
+            or any(a >= b for a, b in zip(edges, edges[1:], strict=False))
+            or edges[0] <= 0
+        ):
             raise ConfigError(f"bucket edges: got {edges!r}, allowed rising numbers above 0")
         set_ = object.__setattr__
         set_(self, "unit", self.lowest_ns.bit_length() - 1)
@@ -82,7 +86,11 @@ class Layout:
         last = self.index(self.highest_ns)
         set_(self, "size", last + 1)
         last_cells = [self.index(round(edge * 1e9)) for edge in edges]
-        set_(self, "bucket_of", bytes(bisect_left(last_cells, i) for i in range(self.size)))
+        set_(
+            self,
+            "bucket_of",
+            bytes(bisect_left(last_cells, i) for i in range(self.size)),
+        )
 
     def index(self, value_ns: int) -> int:
         """Index of the cell that holds a duration of *value_ns* nanoseconds."""

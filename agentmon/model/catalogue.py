@@ -27,16 +27,30 @@ __all__ = [
     "OperationMetrics",
 ]
 
-AGENT = Label("agent", "Name of the agent; for what an agent uses, the innermost agent around it.", 1000)
-OPERATION = Label("operation", "Entry point of the agent, or kind of model call (chat, embeddings).", 200)
+AGENT = Label(
+    "agent",
+    "Name of the agent; for what an agent uses, the innermost agent around it.",
+    1000,
+)
+OPERATION = Label(
+    "operation",
+    "Entry point of the agent, or kind of model call (chat, embeddings).",
+    200,
+)
 TOOL = Label("tool", "Name of the tool.", 2000)
 MODEL = Label("model", "Model asked for.", 500)
 PROVIDER = Label("provider", "Who serves the model.", 100)
-WORKFLOW = Label("workflow", "Name of the workflow; for a step, the innermost workflow around it.", 1000)
+WORKFLOW = Label(
+    "workflow",
+    "Name of the workflow; for a step, the innermost workflow around it.",
+    1000,
+)
 STEP = Label("step", "Name of the step within its workflow.", 2000)
 OUTCOME = Label("outcome", "How it ended: ok, error, timeout, cancelled or interrupted.", 5)
 ERROR_TYPE = Label("error_type", "Qualified name of the exception's class.", 200)
-TOKEN_TYPE = Label("token_type", "input, output, or cached (the part of input read from a cache).", 3)
+TOKEN_TYPE = Label(
+    "token_type", "input, output, or cached (the part of input read from a cache).", 3
+)
 REASON = Label("reason", "Why something was not recorded as it came.", 20)
 
 #: Labels of the whole process, put on every sample when they are configured.
@@ -78,9 +92,7 @@ class OperationMetrics:
         )
 
 
-def _operation(
-    kind: str, stem: str, noun: str, labels: tuple[Label, ...]
-) -> OperationMetrics:
+def _operation(kind: str, stem: str, noun: str, labels: tuple[Label, ...]) -> OperationMetrics:
     by_outcome = (*labels, OUTCOME)
     return OperationMetrics(
         kind=kind,

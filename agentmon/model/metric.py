@@ -86,14 +86,18 @@ class Metric:
             raise CatalogueError(f"metric name {self.name!r}: use lower_snake_case")
         for suffix in ("_total", "_info", "_bucket", "_count", "_sum", "_created"):
             if self.name.endswith(suffix):
-                raise CatalogueError(f"metric name {self.name!r}: {suffix} is appended, not spelled")
+                raise CatalogueError(
+                    f"metric name {self.name!r}: {suffix} is appended, not spelled"
+                )
         if self.unit.value and self.name.endswith(f"_{self.unit.value}"):
             raise CatalogueError(f"metric name {self.name!r}: the unit is appended, not spelled")
         names = [label.name for label in self.labels]
         if len(set(names)) != len(names):
             raise CatalogueError(f"metric {self.name!r}: label names repeat: {names}")
         if not self.help.endswith("."):
-            raise CatalogueError(f"metric {self.name!r}: help must be a sentence ending in a period")
+            raise CatalogueError(
+                f"metric {self.name!r}: help must be a sentence ending in a period"
+            )
 
     @property
     def family(self) -> str:

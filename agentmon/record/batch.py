@@ -44,9 +44,7 @@ class Batch:
         "sum_ns",
     )
 
-    def __init__(
-        self, layout: Layout, outcome: str, ended_ns: int, values_ns: list[int]
-    ) -> None:
+    def __init__(self, layout: Layout, outcome: str, ended_ns: int, values_ns: list[int]) -> None:
         low, high = min(values_ns), max(values_ns)
         self.clamped = 0
         if low < 0 or high > layout.highest_ns:

@@ -4,7 +4,7 @@ The write side of a series: append now, fold later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.record.batch import Batch
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agentmon.record.registry import Registry
     from agentmon.record.series import Series
 
-__all__ = ["FULL", "Detail", "LiveCall", "Recorder"]
+__all__ = ["FULL", "Detail", "Recorder"]
 
 #: Calls that may wait to be folded before the next caller folds them.
 FULL = 256
@@ -24,18 +24,12 @@ FULL = 256
 Detail = tuple[int, int, str, "str | None", int]
 
 
-class LiveCall(Protocol):
-    """A call in flight, as far as recording knows it."""
-
-    begun_ns: int
-
-
 class Recorder:
     """
     Takes the calls of one declaration within one scope, and folds them into their series.
 
     Assumptions:
-        ``list.append``, ``set.add`` and ``set.discard`` are each one indivisible step: a promise
+        ``list.append``, and setting and removing an item of a ``dict``, are each one indivisible step: a promise
         of CPython for its built-in containers, with the GIL (no thread switch inside them) and
         without it (each holds the container's own lock).
 
@@ -86,7 +80,8 @@ class Recorder:
         self.details: list[Detail] = []
         #: Token type and number, as calls reported them.
         self.usage: list[tuple[str, int]] = []
-        self.live: set[LiveCall] = set()
+        #: When each call in flight began, by an object that is the call's own.
+        self.live: dict[object, int] = {}
 
     def enter_cell(self, now_ns: int) -> None:
         """Fold what belongs to the cell of time that has passed, and begin the present one."""
@@ -153,4 +148,3 @@ class Recorder:
         tokens = self.series.tokens
         for token_type, n in batch:
             tokens[token_type] = tokens.get(token_type, 0) + n
-

@@ -78,13 +78,14 @@ class Series:
 
     def oldest_ns(self, now_ns: int) -> int:
         """Age of the oldest call in flight, in nanoseconds; 0 without any."""
-        begun = [call.begun_ns for recorder in self.recorders for call in recorder.live.copy()]
+        begun = [begun for recorder in self.recorders for begun in recorder.live.copy().values()]
         return max(0, now_ns - min(begun)) if begun else 0
 
     def life(self) -> Statistics:
         """Statistics since recording began."""
         return merge(
-            self._layout, (statistics(o, h, self._layout) for o, h in self.histograms.items())
+            self._layout,
+            (statistics(o, h, self._layout) for o, h in self.histograms.items()),
         )
 
     def snapshot(self, now_ns: int) -> OperationSnapshot:
