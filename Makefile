@@ -1,0 +1,49 @@
+# Everything a contributor runs. `make` alone lists it.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-full check build bench bench-peers servers browser clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the virtual environment with everything installed
+
+# The stamp is newer than what decides the environment, so a second `make setup` does nothing.
+$(READY): pyproject.toml .ci/setup
+	@bash .ci/setup $(VENV)
+	@touch $@
+
+demo: setup ## Run the example workload and serve its metrics (DEMO_SECONDS=60; 0 runs until stopped)
+	@DEMO_SECONDS=$${DEMO_SECONDS:-60} $(PYTHON) -m examples.audit
+
+# On a laptop what cannot be installed is skipped by name; with CI=true it is a failure.
+test: setup ## Run the tests, with the real servers and a real browser
+	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
+	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
+	$(PYTHON) -m pytest -m "not slow"
+
+test-full: setup ## Run the slow tests
+	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
+	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
+	$(PYTHON) -m pytest -m slow
+
+check: setup ## Check format, lint, import contracts, types and generated files, fastest first
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m ruff check
+	$(VENV)/bin/lint-imports --no-logo
+	$(PYTHON) -m mypy
+
+servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway and VictoriaMetrics
+	@if [ -x $(PYTHON) ]; then python=$(PYTHON); else python=python3; fi; $$python tests/servers/fetch.py
+
+browser: ## Install Chromium and its driver
+	@bash .ci/browser
+
+clean: ## Remove the environment and what the tools leave behind
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
