@@ -1,5 +1,5 @@
 """
-The only mutable global wiring: joins recording and exporting, from ``configure()`` to ``shutdown()``.
+The only mutable global wiring: joins recording and exporting between configure and shutdown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Literal
 
 from agentmon import _settings
-from agentmon.errors import ConfigError, EndpointError
+from agentmon.errors import ConfigError
 from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.classify import Classifier
 from agentmon.model import catalogue

@@ -1,6 +1,8 @@
 """
-What is configured, and from where: arguments win over ``AGENTMON_*`` variables, which win over the
-standard ``OTEL_*`` ones, which win over the defaults.
+What is configured, and from where.
+
+Arguments win over ``AGENTMON_*`` variables, which win over the standard ``OTEL_*`` ones, which win
+over the defaults.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ class ManualClock:
         self._now_ns = round(start_seconds * 1e9)
 
     def __call__(self) -> int:
+        """What it shows, in nanoseconds."""
         return self._now_ns
 
     def advance(self, seconds: float) -> None:

@@ -7,24 +7,33 @@ Only `agentmon._runtime` and `agentmon.testing` turn it.
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
 
 from agentmon.instrument.classify import Classifier
 
 if TYPE_CHECKING:
-    from agentmon.instrument.site import Site
     from agentmon.instrument.span import HostSpans, ProviderWatch
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
 
-__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "Active"]
+__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "Active", "Switched"]
 
 OFF: Final = 0
 #: A call that returns leaves its duration, and nothing else.
 METRICS: Final = 1
 #: Every call leaves all that is known of it: there are spans, or a test wants to see it.
 DETAILS: Final = 2
+
+
+class Switched(Protocol):
+    """What follows the switch."""
+
+    def forget(self) -> None:
+        """Drop what belongs to the registry that was in force."""
+
+    def switch(self, mode: int) -> None:
+        """Behave as the mode says from now on."""
 
 
 class Active:
@@ -46,7 +55,7 @@ class Active:
         self.spans: HostSpans | None = None
         #: Looks for a tracer provider that the host sets later.
         self.watch: ProviderWatch | None = None
-        self.sites: WeakSet[Site] = WeakSet()
+        self.sites: WeakSet[Switched] = WeakSet()
 
     def turn_on(
         self,

@@ -252,7 +252,7 @@ def end_call(
 ) -> None:
     """End a call; see `finish`. Nothing happens while recording was off when it began."""
     if call is not IDLE:
-        finish(call.recorder, call, ended_ns, error, outcome, call.span)
+        finish(call.recorder, call, ended_ns, error, outcome=outcome, span=call.span)
         call.parent = None
 
 
@@ -261,6 +261,7 @@ def finish(
     key: object,
     ended_ns: int,
     error: BaseException | None,
+    *,
     outcome: str | None = None,
     span: OpenSpan | None = None,
 ) -> None:

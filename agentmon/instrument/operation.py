@@ -444,7 +444,7 @@ def _operation(
 
 
 @functools.lru_cache(4096)
-def _site(
+def _site(  # noqa: PLR0917  # lru_cache is fastest by position
     kind: str,
     name: str,
     operation: str,
@@ -500,10 +500,10 @@ def _check_text(kind: str, what: str, value: object) -> None:
         )
 
 
-def _timeout_ns(kind: str, timeout: object) -> int:
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
-        if math.isfinite(timeout) and timeout > 0:
-            return round(timeout * 1e9)
+def _timeout_ns(kind: str, timeout: float) -> int:
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if number and math.isfinite(timeout) and timeout > 0:
+        return round(timeout * 1e9)
     raise DeclarationError(f"{kind}: timeout: got {timeout!r}, allowed seconds above 0")
 
 
@@ -525,7 +525,7 @@ def _naming(declaration: Declaration, named_by: Callable[..., str]) -> Naming:
         try:
             name = named_by(*args, **kwargs)
             _check_text(declaration.kind, "name", name)
-        except Exception:  # the host's call must go on whatever its naming function does
+        except Exception:  # noqa: BLE001  # the host's call goes on whatever this function does
             if ACTIVE.registry is not None:
                 ACTIVE.registry.drop("naming_failed", 1)
             return declaration

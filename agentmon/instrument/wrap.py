@@ -71,7 +71,7 @@ def wrap(site: Site, target: Any) -> Any:
 
 
 def _wrapper(site: Site, target: Callable[..., Any]) -> Callable[..., Any]:
-    for shape in (target, getattr(type(target), "__call__", None)):
+    for shape in (target, type(target).__call__):
         if inspect.iscoroutinefunction(shape):
             return _wrap_coroutine_function(site, target)
         if inspect.isasyncgenfunction(shape):
@@ -223,7 +223,7 @@ def _steps(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, An
             finally:
                 deactivate(call, tokens)
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # thrown on into the generator
             thrown = error
 
 
@@ -258,7 +258,7 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
                     finally:
                         deactivate(call, tokens)
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001  # thrown on into the generator
                     thrown = error
         except BaseException as error:
             end_call(call, ACTIVE.clock(), error)
@@ -272,8 +272,8 @@ def _asend(generator: AsyncGenerator[Any, Any], sent: Any) -> Any:
     """
     The next step, without telling the event loop of the inner generator.
 
-    The loop closes the generators that it knows of when it shuts down. It knows the outer one, which
-    closes the inner; were both known, they would be closed at once and get into each other's way.
+    The loop closes the generators that it knows of when it shuts down. It knows the outer one,
+    which closes the inner; were both known, they would be closed at once and collide.
     """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from agentmon.errors import ConfigError
 
@@ -74,11 +75,7 @@ class Layout:
         edges = self.edges_s
         if len(edges) > _MOST_EDGES:
             raise ConfigError(f"bucket edges: got {len(edges)}, allowed at most {_MOST_EDGES}")
-        if (
-            not edges
-            or any(a >= b for a, b in zip(edges, edges[1:], strict=False))
-            or edges[0] <= 0
-        ):
+        if not edges or any(a >= b for a, b in pairwise(edges)) or edges[0] <= 0:
             raise ConfigError(f"bucket edges: got {edges!r}, allowed rising numbers above 0")
         set_ = object.__setattr__
         set_(self, "unit", self.lowest_ns.bit_length() - 1)

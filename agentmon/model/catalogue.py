@@ -1,6 +1,7 @@
 """
-Every signal, declared once. Exposition, reference pages, queries, rules and dashboards derive
-from these declarations.
+Every signal, declared once.
+
+Exposition, reference pages, queries, rules and dashboards derive from these declarations.
 
 To add a metric: declare it here, record it in `instrument` or `observe`, ask for it in `query`.
 """
@@ -16,8 +17,8 @@ __all__ = [
     "BUILD_INFO",
     "CATALOGUE",
     "CONSTANT_LABELS",
-    "DROP_REASONS",
     "DROPPED",
+    "DROP_REASONS",
     "KINDS",
     "MODEL_TOKENS",
     "OPERATIONS",
@@ -187,7 +188,7 @@ DROP_REASONS: dict[str, str] = {
     "ended_twice": "A call was ended again; the later end changed nothing.",
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
-    "naming_failed": "A named_by or model_by function raised or gave no name; the default was used.",
+    "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
     "scrape_error": "Rendering an answer of the endpoint failed.",
 }

@@ -140,8 +140,6 @@ class Statistics:
     def _middle(self, index: int) -> Quantile:
         low = max(self.layout.lower(index << self.coarseness), self.min_ns)
         high = min(self.layout.upper(((index + 1) << self.coarseness) - 1), self.max_ns)
-        if high < low:  # the set was clamped to the layout's range
-            high = low
         return Quantile((low + high) / 2, (high - low) / 2)
 
 

@@ -4,18 +4,19 @@ The write side of a series: append now, fold later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.record.batch import Batch
 from agentmon.record.window import CELL_NS
 
 if TYPE_CHECKING:
+    from agentmon.model.buckets import Layout
+    from agentmon.record.clock import Clock
     from agentmon.record.declaration import Declaration, Scope
-    from agentmon.record.registry import Registry
     from agentmon.record.series import Series
 
-__all__ = ["FULL", "Detail", "Recorder"]
+__all__ = ["FULL", "Detail", "Notes", "Recorder"]
 
 #: Calls that may wait to be folded before the next caller folds them.
 FULL = 256
@@ -24,14 +25,33 @@ FULL = 256
 Detail = tuple[int, int, str, "str | None", int]
 
 
+class Notes(Protocol):
+    """Where a recorder reports what is not for its series alone; the registry is it."""
+
+    layout: Layout
+    clock: Clock
+
+    def drop(self, reason: str, n: int) -> None:
+        """Count recordings that could not be kept as they came."""
+
+    def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
+        """Take note of the longest of some calls that returned."""
+
+    def note_detail(self, series: Series, detail: Detail) -> None:
+        """Take note of one call."""
+
+    def bounded_error(self, error_type: str) -> str:
+        """The error type, or ``other`` where there are too many."""
+
+
 class Recorder:
     """
     Takes the calls of one declaration within one scope, and folds them into their series.
 
     Assumptions:
-        ``list.append``, and setting and removing an item of a ``dict``, are each one indivisible step: a promise
-        of CPython for its built-in containers, with the GIL (no thread switch inside them) and
-        without it (each holds the container's own lock).
+        ``list.append``, and setting and removing an item of a ``dict``, are each one indivisible
+        step: a promise of CPython for its built-in containers, with the GIL (no thread switch
+        inside them) and without it (each holds the container's own lock).
 
     Guarantees:
         - Recording a call is one append: it takes no lock, does no I/O and never raises.
@@ -47,14 +67,14 @@ class Recorder:
           deadlock: the lock can be taken again by its holder, which then leaves the fold alone.
 
     Args:
-        registry: Where recent calls and losses are noted.
+        notes: Where recent calls and losses are noted.
         series: What it folds into.
         scope: The names around calls made within its calls.
         declaration: The operation.
     """
 
     __slots__ = (
-        "_registry",
+        "_notes",
         "declaration",
         "details",
         "live",
@@ -66,9 +86,9 @@ class Recorder:
     )
 
     def __init__(
-        self, registry: Registry, series: Series, scope: Scope, declaration: Declaration
+        self, notes: Notes, series: Series, scope: Scope, declaration: Declaration
     ) -> None:
-        self._registry = registry
+        self._notes = notes
         self.series = series
         self.scope = scope
         self.declaration = declaration
@@ -108,7 +128,7 @@ class Recorder:
     def _fold_plain(self) -> None:
         values = self.plain[:]
         del self.plain[: len(values)]
-        ended_ns = min(self.until_ns - 1, self._registry.clock())
+        ended_ns = min(self.until_ns - 1, self._notes.clock())
         timeout = self.declaration.timeout_ns
         if timeout is not None and max(values) > timeout:
             for value in values:
@@ -117,19 +137,19 @@ class Recorder:
             values = [value for value in values if value <= timeout]
             if not values:
                 return
-        batch = Batch(self._registry.layout, OK, ended_ns, values)
+        batch = Batch(self._notes.layout, OK, ended_ns, values)
         self._add(batch)
-        self._registry.note_returned(self.series, ended_ns, batch.max_ns)
+        self._notes.note_returned(self.series, ended_ns, batch.max_ns)
 
     def _add_detail(self, detail: Detail) -> None:
         begun, ended, outcome, _, _ = detail
-        self._add(Batch(self._registry.layout, outcome, ended, [ended - begun]))
-        self._registry.note_detail(self.series, detail)
+        self._add(Batch(self._notes.layout, outcome, ended, [ended - begun]))
+        self._notes.note_detail(self.series, detail)
 
     def _add(self, batch: Batch) -> None:
         self.series.add(batch)
         if batch.clamped:
-            self._registry.drop("clamped", batch.clamped)
+            self._notes.drop("clamped", batch.clamped)
 
     def _fold_details(self) -> None:
         details = self.details[:]
@@ -139,7 +159,7 @@ class Recorder:
             self._add_detail(detail)
             error_type = detail[3]
             if error_type is not None:
-                name = self._registry.bounded_error(error_type)
+                name = self._notes.bounded_error(error_type)
                 errors[name] = errors.get(name, 0) + 1
 
     def _fold_usage(self) -> None:

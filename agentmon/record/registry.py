@@ -13,7 +13,7 @@ from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import OVERFLOW, Label
 from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
-from agentmon.model.snapshot import CallRecord, Family, HistogramState, Sample, Snapshot
+from agentmon.model.snapshot import CallRecord, Family, Sample, Snapshot
 from agentmon.record.clock import Clock
 from agentmon.record.declaration import Declaration, Scope
 from agentmon.record.recorder import Detail, Recorder
@@ -112,7 +112,7 @@ class Registry:
             if recorder is None:
                 recorder = Recorder(self, series, inner, declaration)
                 self._recorders[key] = recorder
-                series.recorders = (*series.recorders, recorder)
+                series.sources = (*series.sources, recorder)
             return recorder
 
     def _intern(self, workflow: str, agent: str) -> Scope:
@@ -193,8 +193,8 @@ class Registry:
         with self._lock:
             every = list(self._series.values())
         for series in every:
-            for recorder in series.recorders:
-                recorder.fold()
+            for source in series.sources:
+                source.fold()
         return every
 
     def collect(self) -> list[Family]:

@@ -5,7 +5,7 @@ One series: everything recorded under one kind and one set of labels, folded.
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import OperationSnapshot
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from agentmon.model.buckets import Layout
     from agentmon.model.catalogue import OperationMetrics
     from agentmon.record.batch import Batch
-    from agentmon.record.recorder import Recorder
 
-__all__ = ["Series"]
+__all__ = ["Series", "Source"]
+
+
+class Source(Protocol):
+    """What writes to a series, as far as the series knows it."""
+
+    #: When each call in flight began, by an object that is the call's own.
+    live: dict[object, int]
+
+    def fold(self) -> None:
+        """Move everything that waits into the series."""
 
 
 class Series:
@@ -44,7 +53,7 @@ class Series:
         "labels",
         "lock",
         "metrics",
-        "recorders",
+        "sources",
         "timeout_ns",
         "tokens",
     )
@@ -55,7 +64,7 @@ class Series:
         self.lock = RLock()
         self.folding = False
         self.timeout_ns: int | None = None
-        self.recorders: tuple[Recorder, ...] = ()
+        self.sources: tuple[Source, ...] = ()
         self.histograms: dict[str, Histogram] = {}
         self.errors: dict[str, int] = {}
         self.tokens: dict[str, int] = {}
@@ -74,11 +83,11 @@ class Series:
 
     def in_flight(self) -> int:
         """Calls begun and not ended."""
-        return sum(len(recorder.live) for recorder in self.recorders)
+        return sum(len(source.live) for source in self.sources)
 
     def oldest_ns(self, now_ns: int) -> int:
         """Age of the oldest call in flight, in nanoseconds; 0 without any."""
-        begun = [begun for recorder in self.recorders for begun in recorder.live.copy().values()]
+        begun = [begun for source in self.sources for begun in source.live.copy().values()]
         return max(0, now_ns - min(begun)) if begun else 0
 
     def life(self) -> Statistics:
