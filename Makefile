@@ -38,7 +38,8 @@ check: setup ## Check format, lint, import contracts, types and generated files,
 	$(PYTHON) -m mypy
 
 servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway and VictoriaMetrics
-	@if [ -x $(PYTHON) ]; then python=$(PYTHON); else python=python3; fi; $$python tests/servers/fetch.py
+	@if [ -x $(PYTHON) ]; then python=$(PYTHON); else python=python3; fi; \
+		$$python -m tests.servers.fetch
 
 browser: ## Install Chromium and its driver
 	@bash .ci/browser
