@@ -1,0 +1,286 @@
+"""The order of events: plan, read, analyse, review, report; and many audits, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import agentmon
+from examples.audit import analysers, planner, reader, tools, writer
+from examples.audit.database import Database
+from examples.audit.environment import Environment
+from examples.audit.failures import AuditError, NeedsHuman
+from examples.audit.findings import Case, Finding
+from examples.audit.ledger import Ledger
+from examples.audit.model import LocalModel
+from examples.audit.packages import Package, installed, providers
+from examples.audit.reviewer import Reviewer
+from examples.audit.senior import SeniorDesk
+from examples.audit.service import LookupService
+
+__all__ = ["Audit", "Totals", "audit_for", "run"]
+
+THREADS = 3
+
+#: Most files, and largest file in bytes, that each attempt reads.
+FILES = {1: 80, 2: 100_000}
+BYTES = {1: 150_000, 2: 300_000}
+
+
+@dataclass
+class Totals:
+    """What came of the audits."""
+
+    audits: int = 0
+    failed: int = 0
+    accepted: int = 0
+    reworked: int = 0
+    escalated: int = 0
+    waiting: int = 0
+
+
+class Audit:
+    """
+    One team of agents.
+
+    Args:
+        environment: What they work with.
+        totals: Where it is counted what came of it.
+    """
+
+    def __init__(self, environment: Environment, totals: Totals) -> None:
+        self._environment = environment
+        self._totals = totals
+        self._reviewer = Reviewer()
+        self._desk = SeniorDesk(environment)
+
+    def close(self) -> None:
+        """Wait for the senior agent."""
+        self._desk.close()
+
+    @agentmon.workflow("audit")
+    async def run(self) -> None:
+        """
+        Audit one package.
+
+        Raises:
+            NoSources: If there is nothing to read in it.
+        """
+        package = await self.plan()
+        case = await self.read(Case(package, ()))
+        findings = await self.analyse(case)
+        for module, finding in zip(analysers.ALL, findings, strict=True):
+            await self.review(case, module.NAME, module.analyse, finding)
+        if package.documentation:
+            await self.report(package)
+
+    @agentmon.step("plan")
+    async def plan(self) -> Package:
+        """Choose a package."""
+        return await asyncio.to_thread(planner.choose, self._environment)
+
+    @agentmon.step("read")
+    async def read(self, case: Case) -> Case:
+        """Read what this attempt can afford; a later attempt reads what the earlier left out."""
+        environment = self._environment
+        sources = await environment.in_thread(tools.list_sources, case.package)
+        known = await environment.in_thread(
+            tools.query_database,
+            environment,
+            "SELECT path FROM module WHERE package = ? AND problem IS NULL",
+            case.package.name,
+        )
+        done = {path for (path,) in known} if case.attempt > 1 else set()
+        wanted = [path for path in sources if str(path) not in done][: FILES[case.attempt]]
+        limit = BYTES[case.attempt]
+        async with aclosing(reader.read(environment, case.package, wanted, limit)) as reading:
+            async for _ in reading:
+                pass
+        return replace(case, sources=tuple(sources))
+
+    @agentmon.step("analyse")
+    async def analyse(self, case: Case) -> list[Finding | BaseException]:
+        """All analysers at once; what one of them raises becomes its result."""
+        findings: list[Finding | BaseException] = await asyncio.gather(
+            *(module.analyse(self._environment, case) for module in analysers.ALL),
+            return_exceptions=True,
+        )
+        return findings
+
+    @agentmon.step("review")
+    async def review(
+        self,
+        case: Case,
+        analyser: str,
+        analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]],
+        finding: Finding | BaseException,
+    ) -> None:
+        """Have a finding checked; when rejected, done again; when rejected again, escalated."""
+        decision, summary = "accepted", await self._check(finding)
+        if summary is None:
+            self._totals.reworked += 1
+            decision, summary = "reworked", await self.rework(case, analyse)
+        if summary is None:
+            self._totals.escalated += 1
+            decision, summary = "escalated", await self.escalate(case, analyser)
+        self._totals.accepted += decision != "escalated"
+        await self._environment.in_thread(
+            tools.store_finding, self._environment, case.package, analyser, decision, summary
+        )
+
+    @agentmon.step("rework")
+    async def rework(
+        self, case: Case, analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]]
+    ) -> str | None:
+        """Read more, analyse again, check again; None if that was not enough."""
+        again = await self.read(replace(case, attempt=2))
+        try:
+            finding: Finding | BaseException = await analyse(self._environment, again)
+        except (AuditError, asyncio.TimeoutError) as error:
+            finding = error
+        return await self._check(finding)
+
+    @agentmon.step("escalate")
+    async def escalate(self, case: Case, analyser: str) -> str:
+        """Have the senior agent decide, or put the case down for a person."""
+        try:
+            return await asyncio.wrap_future(self._desk.hand_over(case, analyser))
+        except NeedsHuman as question:
+            self._totals.waiting += 1
+            return f"waits for a person: {question}"
+
+    @agentmon.step("report")
+    async def report(self, package: Package) -> None:
+        """Describe the package; a description that misses the point is written again, longer."""
+        environment = self._environment
+        for max_tokens in (40, 120, 360):
+            text = await environment.in_thread(writer.compose, environment, package, max_tokens)
+            review = await environment.in_thread(self._reviewer.compare, environment, package, text)
+            if review.accepted:
+                break
+            self._totals.reworked += 1
+
+    async def _check(self, finding: Finding | BaseException) -> str | None:
+        """The summary of a finding that passes review; None for one that does not."""
+        if isinstance(finding, (AuditError, asyncio.TimeoutError)):
+            return None
+        if isinstance(finding, BaseException):
+            raise finding
+        review = await self._environment.in_thread(self._reviewer.check, finding)
+        return finding.summary if review.accepted else None
+
+
+def run(
+    *,
+    seconds: float | None = None,
+    packages: int | None = None,
+    only: Sequence[str] | None = None,
+    concurrency: int = 3,
+    ledger: Ledger | None = None,
+) -> Totals:
+    """
+    Audit until a limit is reached, and leave nothing running.
+
+    It calls neither ``agentmon.configure`` nor ``agentmon.shutdown``; that is the caller's.
+
+    Args:
+        seconds: For how long; what is under way then is cancelled.
+        packages: How many audits to make.
+        only: Names of the packages to choose from; all of them by default.
+        concurrency: Audits under way at a time.
+        ledger: Counts every call by itself, where a test wants to compare.
+
+    Returns:
+        What came of it.
+    """
+    totals = Totals()
+    with ledger.watching() if ledger else nullcontext():
+        asyncio.run(
+            audit_for(
+                totals, seconds=seconds, packages=packages, only=only, concurrency=concurrency
+            )
+        )
+    return totals
+
+
+async def audit_for(
+    totals: Totals,
+    *,
+    seconds: float | None = None,
+    packages: int | None = None,
+    only: Sequence[str] | None = None,
+    concurrency: int = 3,
+) -> None:
+    """Audit until a limit is reached or this is cancelled; see `run`."""
+    working = asyncio.ensure_future(
+        _audit_continuously(totals, packages=packages, only=only, concurrency=concurrency)
+    )
+    try:
+        await asyncio.wait({working}, timeout=seconds)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
+
+
+async def _audit_continuously(
+    totals: Totals,
+    *,
+    packages: int | None,
+    only: Sequence[str] | None,
+    concurrency: int,
+) -> None:
+    """Audit package after package, several at a time."""
+
+    async def work(audit: Audit) -> None:
+        while packages is None or totals.audits < packages:
+            totals.audits += 1
+            try:
+                await audit.run()
+            except AuditError:
+                totals.failed += 1
+
+    async with _opened(only, totals) as audit:
+        workers = [asyncio.ensure_future(work(audit)) for _ in range(concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _opened(only: Sequence[str] | None, totals: Totals) -> AsyncIterator[Audit]:
+    """A team with all its dependencies, which are closed in the opposite order."""
+    chosen = [each for each in installed() if only is None or each.name in only]
+    # Large and small ones mixed, in the same order every time.
+    chosen.sort(key=lambda each: hashlib.sha256(each.name.encode()).digest())
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="audit-"))
+        database = Database(Path(folder) / "audit.sqlite")
+        stack.callback(database.close)
+        database.register(chosen)
+        service = LookupService(database)
+        stack.callback(service.close)
+        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
+        stack.callback(pool.shutdown, cancel_futures=True)
+        environment = Environment(
+            packages={each.name: each for each in chosen},
+            providers=providers(),
+            database=database,
+            service=service,
+            model=LocalModel(),
+            threads=agentmon.carrying(pool),
+        )
+        audit = Audit(environment, totals)
+        stack.callback(audit.close)
+        yield audit

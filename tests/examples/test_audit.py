@@ -1,0 +1,171 @@
+"""The audit as a command, and its counts against a count of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.examples.programs import run_program, start_program
+
+KINDS = ("agent", "tool", "model_call", "workflow", "step")
+#: The label that holds the name, where it is not called like the kind.
+NAMED = {"model_call": "operation"}
+
+COMPARED = """
+import json, sys, urllib.request
+import agentmon
+from examples.audit import Ledger, NeedsHuman, run
+
+agentmon.configure(serve="127.0.0.1:0", interrupts=(NeedsHuman,))
+ledger = Ledger()
+run(ledger=ledger, **json.loads(sys.argv[1]))
+with urllib.request.urlopen(agentmon.endpoint() + "/metrics") as answer:
+    metrics = answer.read().decode()
+print(json.dumps({"ledger": [[*key, n] for key, n in ledger.calls.items()], "metrics": metrics}))
+"""
+
+#: Small packages that every environment with these tests has.
+SMALL = (
+    "iniconfig",
+    "packaging",
+    "pluggy",
+    "stdlib:dbm",
+    "stdlib:email",
+    "stdlib:json",
+    "stdlib:sqlite3",
+)
+
+
+def compare(**limits: object) -> tuple[Counter[tuple[str, str, str]], str]:
+    """Audit with these limits; returns the ledger, having found the metrics equal to it."""
+    found = json.loads(run_program("-c", COMPARED, json.dumps(limits)).stdout)
+    ledger = Counter({(kind, name, outcome): n for kind, name, outcome, n in found["ledger"]})
+    counted: Counter[tuple[str, str, str]] = Counter()
+    timed: Counter[tuple[str, str, str]] = Counter()
+    for family in text_string_to_metric_families(found["metrics"]):
+        for sample in family.samples:
+            for kind in KINDS:
+                name = sample.labels.get(NAMED.get(kind, kind), "")
+                if sample.name == f"agentmon_{kind}_calls_total":
+                    counted[kind, name, sample.labels["outcome"]] += int(sample.value)
+                elif sample.name == f"agentmon_{kind}_duration_seconds_count":
+                    timed[kind, name, sample.labels["outcome"]] += int(sample.value)
+                elif sample.name == f"agentmon_{kind}_in_flight":
+                    assert sample.value == 0, sample
+    assert +counted == ledger
+    assert +timed == ledger
+    return ledger, found["metrics"]
+
+
+def test_counts_of_finished_audits_are_exact() -> None:
+    """After audits that all ended, every count that is scraped equals the independent one."""
+    ledger, metrics = compare(packages=2 * len(SMALL), only=SMALL)
+    assert ledger["workflow", "audit", "ok"] == 2 * len(SMALL)
+    assert {kind for kind, _, _ in ledger} == set(KINDS)
+    tokens = {
+        sample.labels["token_type"]: sample.value
+        for family in text_string_to_metric_families(metrics)
+        if family.name == "agentmon_model_call_tokens"
+        for sample in family.samples
+        if sample.labels["operation"] == "chat"
+    }
+    assert tokens["input"] > tokens["cached"] > 0
+    assert tokens["output"] > 0
+
+
+def test_counts_of_cancelled_audits_are_exact() -> None:
+    """After a deadline in the middle of everything, the counts are exact all the same."""
+    ledger, _ = compare(seconds=4)
+    assert ledger["workflow", "audit", "cancelled"] > 0
+    assert sum(n for (kind, _, _), n in ledger.items() if kind == "tool") > 100
+
+
+@contextmanager
+def demonstration(seconds: float) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command at work, and the URL that it says to look at."""
+    with start_program(
+        "-m", "examples.audit", DEMO_SECONDS=str(seconds), AUDIT_SERVE="127.0.0.1:0"
+    ) as program:
+        try:
+            assert program.stdout is not None
+            for line in program.stdout:
+                if found := re.search(r"Metrics\s+(http://\S+)/metrics", line):
+                    break
+            else:
+                assert program.stderr is not None
+                raise AssertionError(program.stderr.read())
+            yield program, found[1]
+        finally:
+            program.kill()
+
+
+def wait_for_calls(url: str) -> None:
+    """Return as soon as the metrics show tools at work."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+            for family in text_string_to_metric_families(answer.read().decode()):
+                if family.name == "agentmon_tool_calls" and sum(
+                    sample.value for sample in family.samples
+                ):
+                    return
+        time.sleep(0.1)
+    raise AssertionError("no tool was called within a minute")
+
+
+def test_ends_by_itself_with_a_summary() -> None:
+    """The command serves while it works, ends when its time is over, and sums up."""
+    with demonstration(seconds=5) as (program, url):
+        wait_for_calls(url)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == 0, err
+    assert err == ""
+    header = next(line for line in out.splitlines() if line.split()[:1] == ["within"])
+    assert header.split() == ["within", "calls", "ok", "mean", "p50", "p90", "p99", "not", "ok"]
+    for kind in KINDS[:2] + KINDS[3:]:
+        assert f"\n{kind}\n" in out
+    rows = [line for line in out.splitlines() if line.startswith("  read_source")]
+    assert rows
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it_with_a_summary(number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end an endless demonstration properly: with its summary and code 0."""
+    with demonstration(seconds=0) as (program, url):
+        wait_for_calls(url)
+        program.send_signal(number)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == 0, err
+    assert err == ""
+    assert "read_source" in out
+
+
+def test_says_that_the_port_is_taken() -> None:
+    """Where the address cannot be had, the command names it, says what to do, and exits with 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_program("-m", "examples.audit", code=2, AUDIT_SERVE=address)
+    assert address in done.stderr
+    assert "AUDIT_SERVE" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan"])
+def test_refuses_a_time_that_is_none(seconds: str) -> None:
+    """A DEMO_SECONDS that is no number of seconds is named, and the command exits with 2."""
+    done = run_program("-m", "examples.audit", code=2, DEMO_SECONDS=seconds)
+    assert repr(seconds) in done.stderr
+    assert "Traceback" not in done.stderr
