@@ -81,7 +81,7 @@ class Active:
         self.classifier = classifier
         self.spans = spans
         self.watch = watch
-        for site in list(self.sites):
+        for site in self._every_site():
             site.forget()
         self._switch(mode or (METRICS if spans is None else DETAILS))
 
@@ -91,7 +91,7 @@ class Active:
         self.registry = None
         self.spans = None
         self.watch = None
-        for site in list(self.sites):
+        for site in self._every_site():
             site.forget()
 
     def look(self) -> None:
@@ -109,8 +109,15 @@ class Active:
 
     def _switch(self, mode: int) -> None:
         self.mode = mode
-        for site in list(self.sites):
+        for site in self._every_site():
             site.switch(mode)
+
+    def _every_site(self) -> list[Switched]:
+        while True:
+            try:
+                return list(self.sites)
+            except RuntimeError:  # another thread has declared one meanwhile
+                continue
 
 
 ACTIVE: Final = Active()

@@ -4,7 +4,7 @@ One call in flight, and the one that is current.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CURRENT",
     "IDLE",
+    "Before",
     "Call",
     "Frame",
     "Measured",
-    "Tokens",
+    "Standing",
     "activate",
     "begin",
     "current",
@@ -38,8 +39,8 @@ __all__ = [
     "restore",
 ]
 
-#: What `deactivate` needs to undo `activate`.
-Tokens: TypeAlias = "tuple[Token[Frame | None], Token[Context] | None]"
+#: What was current before `activate`: the frame, and what puts OpenTelemetry's context back.
+Before: TypeAlias = "tuple[Frame | None, Callable[[], object] | None]"
 
 #: What is around a call: another call, or only the recorder of one that took the fast path.
 Frame: TypeAlias = "Call | Recorder"
@@ -68,7 +69,7 @@ class Call:
     #: Its span, of a traced call.
     span: OpenSpan | None = None
     #: Set once its block was left while a later one was open: what is current when that one ends.
-    resume: Frame | None
+    resume: Before
 
     @property
     def scope(self) -> Scope:
@@ -116,15 +117,15 @@ class Call:
             ("cached", cached_tokens),
         )
         for token_type, n in noted:
-            if not isinstance(n, int) or n < 0:
+            if not isinstance(n, int) or isinstance(n, bool) or n < 0:
                 if registry is not None:
                     registry.drop("invalid_usage", 1)
             elif n:
                 recorder.usage.append((token_type, n))
+                if self.span is not None:
+                    self.span.usage(token_type, n)
         if len(recorder.usage) >= FULL:
             recorder.fold()
-        if self.span is not None:
-            self.span.usage(input_tokens, output_tokens, cached_tokens)
 
     def end(self, *, error: BaseException | None = None, outcome: str | None = None) -> None:
         """
@@ -145,11 +146,13 @@ class Call:
     @contextmanager
     def active(self) -> Iterator[Call]:
         """Make it the current call within a ``with`` block, without ending it."""
-        tokens = activate(self)
+        if hasattr(self, "resume"):  # left out of order when it was active before
+            del self.resume
+        before = activate(self)
         try:
             yield self
         finally:
-            deactivate(self, tokens)
+            deactivate(self, before)
 
 
 class _TracedCall(Call):
@@ -234,7 +237,7 @@ def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) ->
     else:
         above = parent.span if explicit_parent and parent is not None else None
         call = traced = _TracedCall()
-        traced.span = spans.start(recorder.declaration, recorder.scope, begun_ns, above)
+        traced.span = spans.start(site.declaration, recorder.scope, begun_ns, above)
     call.parent = parent
     call.recorder = recorder
     recorder.live[call] = begun_ns
@@ -295,7 +298,10 @@ def finish(
         if isinstance(error, recorder.declaration.interrupts):
             meant, error_type = INTERRUPTED, None
         else:
-            meant, error_type = ACTIVE.classifier.classify(type(error))
+            try:
+                meant, error_type = ACTIVE.classifier.classify(type(error))
+            except RecursionError:  # the stack is full, which is what ended the call
+                meant, error_type = ERROR, "RecursionError"
     if outcome is None:
         outcome = meant
         timeout_ns = recorder.declaration.timeout_ns
@@ -312,61 +318,94 @@ def finish(
         span.end(ended_ns - begun_ns, outcome, error, error_type)
 
 
-def activate(call: Call) -> Tokens | None:
+def activate(call: Call) -> Before | None:
     """Make a call current; returns what `deactivate` needs."""
     if call is IDLE:
         return None
-    token = CURRENT.set(call)
-    return token, None if call.span is None else call.span.attach()
+    before = CURRENT.get()
+    CURRENT.set(call)
+    return before, None if call.span is None else call.span.attach()
 
 
-def deactivate(call: Call, tokens: Tokens | None) -> None:
-    """Make current again what was so before `activate`, wherever this is called from."""
-    if tokens is None:
-        return
-    token, span_token = tokens
-    outer = _before(token)
-    now = CURRENT.get()
-    if now is not call and _within(now, call):
-        call.resume = outer  # a later block is still open here, as in interleaved generators
-        return
-    while isinstance(outer, Call) and hasattr(outer, "resume"):
-        outer = outer.resume
-    if restore(call, token):
-        CURRENT.set(outer)
-        if span_token is not None and call.span is not None:
-            call.span.detach(span_token)
-
-
-def restore(frame: Frame, token: Token[Frame | None]) -> bool:
+def deactivate(call: Call, before: Before | None) -> None:
     """
-    Make current again what was so before *frame*.
+    Make current again what was so before `activate`, wherever this is called from.
+
+    Where the call is not what is current, nothing changes: a later block is still open here, as in
+    interleaved generators, or this is another context than that of `activate`.
+    """
+    if before is None:
+        return
+    if CURRENT.get() is not call:
+        call.resume = before
+        return
+    outer, put_back = before
+    while isinstance(outer, Call) and hasattr(outer, "resume"):  # left already
+        outer, further = outer.resume
+        put_back = further or put_back
+    CURRENT.set(outer)
+    if put_back is not None:
+        put_back()
+
+
+class Standing:
+    """
+    What is current inside a generator, kept while the generator stands still.
+
+    A generator runs in the context of whoever steps it. What it makes current is so again at its
+    next step, and never in between.
+
+    Args:
+        call: The call of the generator.
+    """
+
+    __slots__ = ("_attached", "_call", "_context", "_frame", "_put_back", "_token")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._frame: Frame | None = call
+        #: OpenTelemetry's context inside, if a block that is open in there changed it.
+        self._context: Context | None = None
+
+    def __enter__(self) -> None:
+        if self._call is IDLE:
+            return
+        self._token = CURRENT.set(self._frame)
+        span = self._call.span
+        if span is not None:
+            self._put_back = span.attach(self._context)
+            self._attached = span.present()
+
+    def __exit__(self, *_error: object) -> None:
+        if self._call is IDLE:
+            return
+        now = CURRENT.get()
+        if not restore(self._frame, self._token):  # driven by hand, across contexts
+            return
+        self._frame = now
+        span = self._call.span
+        if span is not None:
+            context = span.present()
+            if context is not self._attached:
+                self._context = context
+            self._put_back()
+
+
+def restore(frame: Frame | None, token: Token[Frame | None]) -> bool:
+    """
+    Make current again what was so before *frame*, with all that was left open since.
 
     Returns:
-        False where this is another context than the one that *frame* was made current in: that
-        one is not ours to mend.
+        False where nothing was changed, because this is another context than the one that *frame*
+        was made current in: that one is not ours to mend.
     """
     try:
         CURRENT.reset(token)
     except ValueError:
-        if CURRENT.get() is frame:
-            CURRENT.set(_before(token))
-        return False
+        if CURRENT.get() is not frame:
+            return False
+        CURRENT.set(None if token.old_value is Token.MISSING else token.old_value)
     return True
-
-
-def _before(token: Token[Frame | None]) -> Frame | None:
-    old: Frame | None = None if token.old_value is Token.MISSING else token.old_value
-    return old
-
-
-def _within(inner: Frame | None, outer: Call) -> bool:
-    frame = inner
-    while isinstance(frame, Call):
-        if frame is outer:
-            return True
-        frame = frame.parent
-    return False
 
 
 class Measured:
@@ -377,17 +416,28 @@ class Measured:
         site: What it is recorded as.
     """
 
-    __slots__ = ("_call", "_site", "_tokens")
+    __slots__ = ("_call", "_put_back", "_site", "_token")
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    def __enter__(self) -> Call:
+    def __enter__(self) -> None:
         self._call = call = begin(self._site, CURRENT.get())
-        self._tokens = activate(call)
-        return call
+        if call is not IDLE:
+            self._token = CURRENT.set(call)
+            self._put_back = None if call.span is None else call.span.attach()
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        call = self._call
+        if call is IDLE:
+            return
         ended_ns = ACTIVE.clock()
-        deactivate(self._call, self._tokens)
-        end_call(self._call, ended_ns, error)
+        try:
+            if restore(call, self._token) and self._put_back is not None:
+                self._put_back()
+            end_call(call, ended_ns, error)
+        except RecursionError:  # as in the wrappers of the fast path
+            recorder = call.recorder
+            begun_ns = recorder.live.pop(call, None)
+            if begun_ns is not None:
+                recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0))

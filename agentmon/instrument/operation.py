@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 import math
 from collections.abc import Callable, Iterable
+from types import MethodType
 from typing import Any, TypeAlias, TypeVar, overload
 
 from agentmon.errors import DeclarationError
@@ -18,8 +18,8 @@ from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.call import (
     CURRENT,
     IDLE,
+    Before,
     Call,
-    Tokens,
     activate,
     begin,
     deactivate,
@@ -43,6 +43,9 @@ _METHOD_OBJECTS = (
     functools.partialmethod,
 )
 
+#: Objects that hold a function as ``func``.
+_FUNC_HOLDERS = (functools.partial, functools.partialmethod, functools.cached_property)
+
 #: An exception class or several, by which an operation steers itself.
 Interrupts: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
@@ -54,7 +57,7 @@ class Operation:
     One object may be used for all of these, many times, and by many threads and tasks at once.
     """
 
-    __slots__ = ("_entered", "_methods", "_named_by", "_site")
+    __slots__ = ("_entered", "_methods", "_named_by", "_site", "_unrecorded")
 
     def __init__(
         self,
@@ -66,7 +69,8 @@ class Operation:
         self._site = site
         self._named_by = named_by
         self._methods = methods
-        self._entered: dict[Call, Tokens | None] = {}
+        self._entered: dict[Call, Before | None] = {}
+        self._unrecorded: list[Call] = []  # entered while recording was off
 
     # -------------------------------------------------------------- decorator
 
@@ -107,13 +111,11 @@ class Operation:
 
     def _decorate_class(self, cls: type) -> None:
         for method in self._methods or ("__call__",):
-            try:
-                target = inspect.getattr_static(cls, method)
-            except AttributeError:
+            # Not getattr: a class inherits from its metaclass too, but its instances do not.
+            target = next((vars(c)[method] for c in cls.__mro__ if method in vars(c)), None)
+            if target is None:
                 hint = "" if self._methods else "; name its methods with methods=(...)"
-                raise DeclarationError(
-                    f"{cls.__qualname__} has no method {method!r}{hint}"
-                ) from None
+                raise DeclarationError(f"{cls.__qualname__} has no method {method!r}{hint}")
             site = self._decorating_site(cls.__name__, method if self._methods else "")
             setattr(cls, method, wrap(site, target))
 
@@ -121,7 +123,9 @@ class Operation:
 
     def __enter__(self) -> Call:
         call = begin(self._block_site(), CURRENT.get())
-        if call is not IDLE:
+        if call is IDLE:
+            self._unrecorded.append(call)
+        else:
             self._entered[call] = activate(call)
         return call
 
@@ -132,11 +136,15 @@ class Operation:
         call = frame if isinstance(frame, Call) else None
         while call is not None and call not in entered:
             call = call.parent
-        if call is None:  # left in another context than entered
-            call = next(reversed(entered), None)
-        if call is None:  # entered while recording was off
+        # Each of the removals is one step, so that no two threads leave the same call.
+        if call is not None:
+            before = entered.pop(call)
+        elif self._unrecorded:
+            self._unrecorded.pop()
             return
-        deactivate(call, entered.pop(call))
+        else:  # left in another context than entered
+            call, before = entered.popitem()
+        deactivate(call, before)
         end_call(call, ended_ns, error)
 
     async def __aenter__(self) -> Call:
@@ -439,7 +447,10 @@ def _operation(
         site = _site.__wrapped__(*declared)
     if named_by is not None and not callable(named_by):
         raise DeclarationError(f"{kind}: named_by: got {named_by!r}, allowed a callable")
-    made = Operation(site, named_by=named_by, methods=tuple(methods))
+    named_methods = () if isinstance(methods, str) else tuple(methods)
+    if isinstance(methods, str) or not all(isinstance(m, str) for m in named_methods):
+        raise DeclarationError(f"{kind}: methods: got {methods!r}, allowed names in a tuple")
+    made = Operation(site, named_by=named_by, methods=named_methods)
     return made(name) if bare else made
 
 
@@ -509,11 +520,15 @@ def _timeout_ns(kind: str, timeout: float) -> int:
 
 def _default_name(target: Any) -> str:
     """What a callable is called: its name, with its class, without the functions around it."""
-    if isinstance(target, property):
-        target = target.fget
-    for attribute in ("__func__", "func"):
-        while not isinstance(target, type) and hasattr(target, attribute):
-            target = getattr(target, attribute)
+    while True:
+        if isinstance(target, property):
+            target = target.fget
+        elif isinstance(target, staticmethod | classmethod | MethodType):
+            target = target.__func__
+        elif isinstance(target, _FUNC_HOLDERS):
+            target = target.func
+        else:
+            break
     qualified: str = getattr(target, "__qualname__", type(target).__qualname__)
     return qualified.rpartition("<locals>.")[2][:_LONGEST_NAME]
 
@@ -524,7 +539,7 @@ def _naming(declaration: Declaration, named_by: Callable[..., str]) -> Naming:
     def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Declaration:
         try:
             name = named_by(*args, **kwargs)
-            _check_text(declaration.kind, "name", name)
+            _check_text(declaration.kind, "name", name or None)
         except Exception:  # noqa: BLE001  # the host's call goes on whatever this function does
             if ACTIVE.registry is not None:
                 ACTIVE.registry.drop("naming_failed", 1)

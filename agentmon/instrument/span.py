@@ -8,8 +8,9 @@ clock that the histogram gets.
 from __future__ import annotations
 
 import logging
-from contextvars import Token
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -17,6 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from agentmon._version import __version__
+from agentmon.instrument.active import ACTIVE
 from agentmon.model import attributes
 from agentmon.model.outcome import ERROR, OK, TIMEOUT
 from agentmon.record.clock import Clock, epoch_offset_ns
@@ -26,49 +28,87 @@ if TYPE_CHECKING:
 
 __all__ = ["HostSpans", "OpenSpan", "ProviderWatch", "host_provider"]
 
+T = TypeVar("T")
+
 logger = logging.getLogger("agentmon")
+
+
+_TOKENS = {
+    "input": attributes.INPUT_TOKENS,
+    "output": attributes.OUTPUT_TOKENS,
+    "cached": attributes.CACHED_TOKENS,
+}
+
+
+def _quietly(do: Callable[..., T], *args: Any) -> T | None:
+    """What *do* returns; None where it raises, which the code that is measured must not see."""
+    try:
+        return do(*args)
+    except Exception:  # the host's provider may raise anything
+        if ACTIVE.registry is not None:
+            ACTIVE.registry.drop("span_error", 1)
+        logger.debug("agentmon: the host's tracer provider raised", exc_info=True)
+        return None
 
 
 class OpenSpan:
     """
     The span of a call in flight.
 
+    Guarantees:
+        No method raises, whatever the host's provider does.
+
     Args:
         span: OpenTelemetry's span.
         epoch_ns: When it started, in nanoseconds since 1970.
+
+    Attributes:
+        trace_id: Id of its trace; 0 where the span is not recorded.
     """
 
-    __slots__ = ("_epoch_ns", "_span")
+    __slots__ = ("_epoch_ns", "_span", "_tokens", "trace_id")
 
     def __init__(self, span: Span, epoch_ns: int) -> None:
         self._span = span
         self._epoch_ns = epoch_ns
-
-    @property
-    def trace_id(self) -> int:
-        """Id of its trace; 0 where the span is not recorded."""
-        context = self._span.get_span_context()
-        return context.trace_id if context.trace_flags.sampled else 0
+        self._tokens: dict[str, int] = {}
+        context = span.get_span_context()
+        self.trace_id = context.trace_id if context.trace_flags.sampled else 0
 
     def context(self) -> Context:
         """The present context with this span as its current one."""
         return trace.set_span_in_context(self._span)
 
-    def attach(self) -> Token[Context]:
-        """Make it the current span."""
-        return otel_context.attach(self.context())
+    def attach(self, context: Context | None = None) -> Callable[[], object]:
+        """
+        Make it the current span.
+
+        A token of ``attach`` can be used in one context only, and the caller may be in another
+        when the span ends; so what was before is set again, and no token is kept.
+
+        Args:
+            context: What to make current instead.
+
+        Returns:
+            Puts back what was before.
+        """
+        before = otel_context.get_current()
+        otel_context.attach(self.context() if context is None else context)
+        return partial(otel_context.attach, before)
 
     @staticmethod
-    def detach(token: Token[Context]) -> None:
-        """Undo `attach`."""
-        otel_context.detach(token)
+    def present() -> Context:
+        """OpenTelemetry's present context."""
+        return otel_context.get_current()
 
-    def usage(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> None:
-        """Note the tokens that a model call used."""
-        self._span.set_attribute(attributes.INPUT_TOKENS, input_tokens)
-        self._span.set_attribute(attributes.OUTPUT_TOKENS, output_tokens)
-        if cached_tokens:
-            self._span.set_attribute(attributes.CACHED_TOKENS, cached_tokens)
+    def usage(self, token_type: str, n: int) -> None:
+        """Note tokens that a model call used, besides those noted before."""
+        self._tokens[token_type] = self._tokens.get(token_type, 0) + n
+        _quietly(self._note, token_type)
+
+    def _note(self, token_type: str) -> None:
+        if self._span.is_recording():  # not so once it has ended
+            self._span.set_attribute(_TOKENS[token_type], self._tokens[token_type])
 
     def end(
         self,
@@ -86,16 +126,21 @@ class OpenSpan:
             error: What it raised, if it did.
             error_type: Qualified name of that, or None.
         """
-        span = self._span
         end_ns = self._epoch_ns + duration_ns
         if outcome != OK:
-            span.set_attribute(attributes.OUTCOME, outcome)
-            span.set_attribute(attributes.ERROR_TYPE, error_type or outcome)
+            _quietly(self._describe, outcome, error, error_type, end_ns)
+        _quietly(self._span.end, end_ns)
+
+    def _describe(
+        self, outcome: str, error: BaseException | None, error_type: str | None, end_ns: int
+    ) -> None:
+        span = self._span
+        span.set_attribute(attributes.OUTCOME, outcome)
+        span.set_attribute(attributes.ERROR_TYPE, error_type or outcome)
         if outcome in (ERROR, TIMEOUT):
+            span.set_status(Status(StatusCode.ERROR, error_type or outcome))
             if error is not None:
                 span.record_exception(error, timestamp=end_ns)
-            span.set_status(Status(StatusCode.ERROR, error_type or outcome))
-        span.end(end_ns)
 
 
 class HostSpans:
@@ -117,7 +162,7 @@ class HostSpans:
         scope: Scope,
         begun_ns: int,
         parent: OpenSpan | None,
-    ) -> OpenSpan:
+    ) -> OpenSpan | None:
         """
         Start the span of a call.
 
@@ -126,7 +171,15 @@ class HostSpans:
             scope: The names around it.
             begun_ns: When it began, on the clock of the calls.
             parent: Its parent; None for the span that is current.
+
+        Returns:
+            None if the host's provider raised.
         """
+        return _quietly(self._start, declaration, scope, begun_ns, parent)
+
+    def _start(
+        self, declaration: Declaration, scope: Scope, begun_ns: int, parent: OpenSpan | None
+    ) -> OpenSpan:
         epoch_ns = begun_ns + epoch_offset_ns(self._clock)
         span = self._tracer.start_span(
             attributes.span_name(declaration.kind, declaration.name, declaration.model),
@@ -158,6 +211,10 @@ class ProviderWatch:
 
     def look(self, clock: Clock) -> HostSpans | None:
         """Spans on the host's provider, once there is one."""
+        return _quietly(self._look, clock)
+
+    @staticmethod
+    def _look(clock: Clock) -> HostSpans | None:
         provider = host_provider()
         if provider is None:
             return None

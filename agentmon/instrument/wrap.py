@@ -8,6 +8,7 @@ runs most; everything else goes through those two.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import sys
@@ -20,17 +21,16 @@ from agentmon.instrument.active import ACTIVE, OFF
 from agentmon.instrument.call import (
     CURRENT,
     IDLE,
-    Call,
     Measured,
-    activate,
+    Standing,
     begin,
-    deactivate,
     end_call,
     enter_cell,
     finish,
     restore,
 )
 from agentmon.instrument.site import Site
+from agentmon.model.outcome import ERROR
 from agentmon.record.recorder import FULL
 
 __all__ = ["wrap"]
@@ -55,10 +55,11 @@ def wrap(site: Site, target: Any) -> Any:
     if isinstance(target, staticmethod | classmethod):
         return type(target)(wrap(site, target.__func__))
     if isinstance(target, property):
-        getter = None if target.fget is None else wrap(site, target.fget)
-        return property(getter, target.fset, target.fdel, target.__doc__)
+        return target.getter(wrap(site, target.fget))
     if isinstance(target, functools.cached_property):
-        return functools.cached_property(wrap(site, target.func))
+        measured = copy.copy(target)  # which knows by what name its class holds it
+        measured.func = wrap(site, target.func)
+        return measured
     if isinstance(target, functools.partialmethod):
         inner = wrap(site, target.func)
         return functools.partialmethod(inner, *target.args, **target.keywords)
@@ -71,7 +72,10 @@ def wrap(site: Site, target: Any) -> Any:
 
 
 def _wrapper(site: Site, target: Callable[..., Any]) -> Callable[..., Any]:
-    for shape in (target, type(target).__call__):
+    inner = target
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    for shape in (inner, type(inner).__call__):
         if inspect.iscoroutinefunction(shape):
             return _wrap_coroutine_function(site, target)
         if inspect.isasyncgenfunction(shape):
@@ -123,7 +127,11 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = fn(*args, **kwargs) if kwargs else fn(*args)  # the latter is faster
         except BaseException as error:
-            finish(recorder, key, clock(), error)
+            try:
+                finish(recorder, key, clock(), error)
+            except RecursionError:  # the stack is full: no room to call anything of ours
+                if live.pop(key, None) is not None:
+                    recorder.details.append((begun_ns, clock(), ERROR, "RecursionError", 0))
             reset(token)
             raise
         ended_ns = clock()
@@ -160,7 +168,11 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         try:
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except BaseException as error:
-            finish(recorder, key, clock(), error)
+            try:
+                finish(recorder, key, clock(), error)
+            except RecursionError:  # the stack is full: no room to call anything of ours
+                if live.pop(key, None) is not None:
+                    recorder.details.append((begun_ns, clock(), ERROR, "RecursionError", 0))
             restore(recorder, token)
             raise
         ended_ns = clock()
@@ -186,84 +198,64 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if ACTIVE.mode is OFF:
             return (yield from generator)
         call = begin(site.named(args, kwargs), CURRENT.get())
+        standing = Standing(call)
+        sent: Any = None
+        thrown: BaseException | None = None
         try:
-            result = yield from _steps(generator, call)
+            # As `yield from` does, save that the call is current while the generator runs only.
+            while True:
+                try:
+                    with standing:
+                        item = generator.send(sent) if thrown is None else generator.throw(thrown)
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                thrown = None
+                try:
+                    sent = yield item
+                except BaseException as error:  # noqa: BLE001  # the generator decides
+                    thrown = error
+            left = thrown if isinstance(thrown, GeneratorExit) else None
+            end_call(call, ACTIVE.clock(), left)
         except BaseException as error:
             end_call(call, ACTIVE.clock(), error)
             raise
-        end_call(call, ACTIVE.clock(), None)
+        finally:
+            thrown = left = None  # an exception that holds this frame is not held by it
         return result
 
     return wrapper
 
 
-def _steps(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, Any, Any]:
-    """
-    What ``yield from generator`` does, with the call current only while the generator runs.
-
-    Source: the expansion of ``yield from`` in PEP 380.
-    """
-    sent: Any = None
-    thrown: BaseException | None = None
-    while True:
-        tokens = activate(call)
-        try:
-            item = generator.send(sent) if thrown is None else generator.throw(thrown)
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            deactivate(call, tokens)
-        thrown = None
-        try:
-            sent = yield item
-        except GeneratorExit:
-            tokens = activate(call)
-            try:
-                generator.close()
-            finally:
-                deactivate(call, tokens)
-            raise
-        except BaseException as error:  # noqa: BLE001  # thrown on into the generator
-            thrown = error
-
-
 def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = fn(*args, **kwargs)
-        if ACTIVE.mode is OFF:
-            call: Call = IDLE
-        else:
-            call = begin(site.named(args, kwargs), CURRENT.get())
+        call = IDLE if ACTIVE.mode is OFF else begin(site.named(args, kwargs), CURRENT.get())
+        standing = Standing(call)
         sent: Any = None
         thrown: BaseException | None = None
         try:
             while True:
-                tokens = activate(call)
                 try:
-                    if thrown is not None:
-                        item = await generator.athrow(thrown)
-                    else:
-                        item = await _asend(generator, sent)
+                    with standing:
+                        if thrown is None:
+                            item = await _asend(generator, sent)
+                        else:
+                            item = await generator.athrow(thrown)
                 except StopAsyncIteration:
                     break
-                finally:
-                    deactivate(call, tokens)
                 thrown = None
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    tokens = activate(call)
-                    try:
-                        await generator.aclose()
-                    finally:
-                        deactivate(call, tokens)
-                    raise
-                except BaseException as error:  # noqa: BLE001  # thrown on into the generator
+                except BaseException as error:  # noqa: BLE001  # the generator decides
                     thrown = error
+            left = thrown if isinstance(thrown, GeneratorExit) else None
+            end_call(call, ACTIVE.clock(), left)
         except BaseException as error:
             end_call(call, ACTIVE.clock(), error)
             raise
-        end_call(call, ACTIVE.clock(), None)
+        finally:
+            thrown = left = None  # an exception that holds this frame is not held by it
 
     return wrapper
 
