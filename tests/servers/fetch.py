@@ -42,7 +42,7 @@ def fetch(missing: Iterable[Program], environ: Mapping[str, str] = os.environ) -
         Unavailable: If this machine has no apt or no Debian archive among its sources.
     """
     if not all(map(shutil.which, ("apt-get", "apt-config", "dpkg"))):
-        message = "no apt here: put the programs on PATH, or name them by the variables above"
+        message = "no apt here: put the programs on PATH, or name each (AGENTMON_PROMETHEUS3=FILE)"
         raise Unavailable(message)
     sources = debian_sources(source_files())
     if not sources:
