@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from agentmon.errors import ConfigError
 from agentmon.model.buckets import EDGES_S, Layout
@@ -19,6 +19,8 @@ __all__ = ["Exceptions", "Settings", "resolve"]
 
 #: An exception class or several.
 Exceptions: TypeAlias = "type[BaseException] | Iterable[type[BaseException]]"
+
+T = TypeVar("T")
 
 _SPANS = ("auto", "host", "none")
 _LONGEST_TEXT = 200
@@ -103,6 +105,7 @@ def resolve(
         raise ConfigError(f"spans: got {chosen!r}, allowed {', '.join(_SPANS)}")
     if isinstance(max_series, bool) or not isinstance(max_series, int) or max_series < 1:
         raise ConfigError(f"max_series: got {max_series!r}, allowed a whole number above 0")
+    edges_s = EDGES_S if buckets is None else _items("buckets", buckets, "rising numbers")
     return Settings(
         enabled=not _flag(environ, "AGENTMON_DISABLED"),
         service=service,
@@ -112,7 +115,7 @@ def resolve(
         spans=chosen,  # type: ignore[arg-type]  # one of _SPANS
         interrupts=_exceptions("interrupts", interrupts),
         timeouts=_exceptions("timeouts", timeouts),
-        layout=Layout(digits=digits, edges_s=EDGES_S if buckets is None else tuple(buckets)),
+        layout=Layout(digits=digits, edges_s=edges_s),
         max_series=max_series,
         process_metrics=bool(process_metrics),
     )
@@ -134,9 +137,16 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     raise ConfigError(f"{name}: got {value!r}, allowed {', '.join(_TRUE + _FALSE[:-1])}")
 
 
+def _items(what: str, given: Iterable[T], allowed: str) -> tuple[T, ...]:
+    try:
+        return tuple(given)
+    except TypeError:
+        raise ConfigError(f"{what}: got {given!r}, allowed {allowed}") from None
+
+
 def _exceptions(what: str, classes: Exceptions) -> tuple[type[BaseException], ...]:
     given: tuple[type[BaseException], ...] = (
-        (classes,) if isinstance(classes, type) else tuple(classes)
+        (classes,) if isinstance(classes, type) else _items(what, classes, "exception classes")
     )
     for item in given:
         if not (isinstance(item, type) and issubclass(item, BaseException)):

@@ -18,6 +18,7 @@ from itertools import pairwise
 from agentmon.errors import ConfigError
 
 _MOST_EDGES = 255
+_LEAST_EDGE_S = 1e-9
 
 __all__ = ["DAY_NS", "EDGES_S", "Layout"]
 
@@ -41,7 +42,8 @@ class Layout:
         digits: Significant decimal digits kept, 1 to 4.
         lowest_ns: The smallest duration told apart from zero, in nanoseconds.
         highest_ns: The largest duration kept; longer ones are clamped to it and counted.
-        edges_s: Upper edges of the classic buckets, in seconds, rising. A cell belongs to the
+        edges_s: Upper edges of the classic buckets, in seconds, rising, below the largest duration
+            (longer ones, clamped to it, must not be counted under an edge). A cell belongs to the
             first bucket whose edge is not below the cell's lowest value: a duration equal to an
             edge is always counted under it, and one above an edge is counted under it only
             within the width of the one cell that the edge falls into.
@@ -65,7 +67,7 @@ class Layout:
     bucket_of: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.digits not in (1, 2, 3, 4):
+        if type(self.digits) is not int or self.digits not in (1, 2, 3, 4):
             raise ConfigError(f"digits: got {self.digits!r}, allowed 1, 2, 3 or 4")
         if self.lowest_ns < 1 or self.highest_ns < 2 * self.lowest_ns:
             raise ConfigError(
@@ -75,8 +77,18 @@ class Layout:
         edges = self.edges_s
         if len(edges) > _MOST_EDGES:
             raise ConfigError(f"bucket edges: got {len(edges)}, allowed at most {_MOST_EDGES}")
-        if not edges or any(a >= b for a, b in pairwise(edges)) or edges[0] <= 0:
-            raise ConfigError(f"bucket edges: got {edges!r}, allowed rising numbers above 0")
+        usable = (  # as it must be, and not as it must not: nothing compares with NaN
+            edges
+            and all(isinstance(e, int | float) and not isinstance(e, bool) for e in edges)
+            and all(a < b for a, b in pairwise(edges))
+            and edges[0] >= _LEAST_EDGE_S
+            and edges[-1] < self.highest_ns / 1e9
+        )
+        if not usable:
+            raise ConfigError(
+                f"bucket edges: got {edges!r}, allowed rising numbers of seconds, from "
+                f"{_LEAST_EDGE_S} to below {self.highest_ns / 1e9:g}"
+            )
         set_ = object.__setattr__
         set_(self, "unit", self.lowest_ns.bit_length() - 1)
         set_(self, "half", (2 * 10**self.digits - 1).bit_length() - 1)

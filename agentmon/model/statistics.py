@@ -130,17 +130,26 @@ class Statistics:
         reached = list(accumulate(self.cells[i] for i in indexes))
         found: dict[int, Quantile] = {}
         position = 0
-        for q in sorted(set(wanted)):
-            rank = max(1, math.ceil(q * total))
+        for rank in sorted({_rank(q, total) for q in wanted}):
             while reached[position] < rank:
                 position += 1
             found[rank] = self._middle(indexes[position])
-        return [found[max(1, math.ceil(q * total))] for q in wanted]
+        return [found[_rank(q, total)] for q in wanted]
 
     def _middle(self, index: int) -> Quantile:
         low = max(self.layout.lower(index << self.coarseness), self.min_ns)
         high = min(self.layout.upper(((index + 1) << self.coarseness) - 1), self.max_ns)
         return Quantile((low + high) / 2, (high - low) / 2)
+
+
+def _rank(q: float, total: int) -> int:
+    """
+    The rank that a fraction *q* of *total* reaches, from 1.
+
+    Source: HdrHistogram, ``getValueAtPercentile``: one unit in the last place less, so that the
+    rounding of 0.07 * 100 to 7.000000000000001 does not ask for rank 8.
+    """
+    return max(1, math.ceil(math.nextafter(q, 0.0) * total))
 
 
 def merge(layout: Layout, parts: Iterable[Statistics]) -> Statistics:
