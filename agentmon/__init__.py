@@ -7,7 +7,15 @@ call `configure`; see the README for the first steps.
 
 from __future__ import annotations
 
-from agentmon._runtime import configure, endpoint, shutdown, statistics
+from agentmon._runtime import (
+    asgi_app,
+    configure,
+    endpoint,
+    prometheus_collector,
+    shutdown,
+    statistics,
+    wsgi_app,
+)
 from agentmon._version import __version__
 from agentmon.errors import (
     AgentmonError,
@@ -40,15 +48,18 @@ __all__ = [
     "Summary",
     "__version__",
     "agent",
+    "asgi_app",
     "carry",
     "carrying",
     "configure",
     "current",
     "endpoint",
     "model_call",
+    "prometheus_collector",
     "shutdown",
     "statistics",
     "step",
     "tool",
     "workflow",
+    "wsgi_app",
 ]

@@ -13,10 +13,11 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Literal
 
 from agentmon import _settings
-from agentmon.errors import ConfigError
+from agentmon.errors import ConfigError, EndpointError
 from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.classify import Classifier
 from agentmon.model import catalogue
+from agentmon.model.snapshot import Family
 from agentmon.model.statistics import Statistics, variance_shares
 from agentmon.model.summary import OperationSummary, summarise
 from agentmon.record.registry import MAX_SERIES, Registry
@@ -24,9 +25,21 @@ from agentmon.record.window import WINDOWS
 
 if TYPE_CHECKING:
     from agentmon._settings import Exceptions, Settings
+    from agentmon.export.asgi import ASGIApplication
+    from agentmon.export.collector import AgentmonCollector
+    from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
+    from agentmon.export.wsgi import WSGIApplication
 
-__all__ = ["configure", "endpoint", "shutdown", "statistics"]
+__all__ = [
+    "asgi_app",
+    "configure",
+    "endpoint",
+    "prometheus_collector",
+    "shutdown",
+    "statistics",
+    "wsgi_app",
+]
 
 logger = logging.getLogger("agentmon")
 
@@ -38,6 +51,7 @@ class _Runtime:
         self.lock = RLock()
         self.settings: Settings | None = None
         self.registry: Registry | None = None
+        self.endpoint: Endpoint | None = None
         self.server: Server | None = None
         self.hooked = False
 
@@ -126,9 +140,11 @@ def _start(settings: Settings) -> None:
         )
     spans = None if provider is None else HostSpans(provider, registry.clock)
     watch = ProviderWatch() if spans is None and settings.spans == "auto" else None
+    answering = _answering(settings, registry)
     if settings.serve is not None:
-        _serve(settings)
+        _runtime.server = _served(settings, answering, settings.serve)
     _runtime.registry = registry
+    _runtime.endpoint = answering
     ACTIVE.turn_on(registry, Classifier(settings.interrupts, settings.timeouts), spans, watch)
     if not _runtime.hooked:
         _runtime.hooked = True
@@ -142,8 +158,31 @@ def _start(settings: Settings) -> None:
     )
 
 
-def _serve(settings: Settings) -> None:
-    raise NotImplementedError
+def _answering(settings: Settings, registry: Registry) -> Endpoint:
+    """What answers requests about the registry, whoever serves it."""
+    from agentmon.export.respond import Endpoint  # noqa: PLC0415  # as long as nothing is recorded
+
+    return Endpoint(
+        registry,
+        service=settings.service,
+        region=settings.region,
+        spans=lambda: "none" if ACTIVE.spans is None else "host",
+        process_metrics=settings.process_metrics,
+    )
+
+
+def _served(settings: Settings, answering: Endpoint, address: str) -> Server | None:
+    """A server of the endpoint; None where it may do without and the address cannot be had."""
+    from agentmon.export.server import Server, parse_address  # noqa: PLC0415  # only to serve
+
+    host, port = parse_address(address)
+    try:
+        return Server(answering, host, port)
+    except EndpointError as error:
+        if not settings.serve_optional:
+            raise
+        logger.warning("agentmon: goes on without serving: %s", error)
+        return None
 
 
 def endpoint() -> str | None:
@@ -167,9 +206,70 @@ def shutdown() -> None:
         ACTIVE.turn_off()
         server, _runtime.server = _runtime.server, None
         _runtime.registry = None
+        _runtime.endpoint = None
         _runtime.settings = None
     if server is not None:
         server.close()
+
+
+def asgi_app(root: Root = "metrics") -> ASGIApplication:
+    """
+    The metrics and the status page as an ASGI application, to be mounted in the host's own.
+
+    Args:
+        root: What the path where it is mounted answers: ``metrics``, or ``page`` for the status
+            page, with ``/metrics`` below it.
+
+    Returns:
+        An application that answers for whatever is configured at the time of each request, and
+        with 503 while nothing is.
+
+    Raises:
+        ValueError: If *root* is neither.
+    """
+    from agentmon.export.asgi import asgi_app as make  # noqa: PLC0415  # only where it is used
+
+    return make(lambda: _runtime.endpoint, root)
+
+
+def wsgi_app(root: Root = "metrics") -> WSGIApplication:
+    """
+    The metrics and the status page as a WSGI application, to be mounted in the host's own.
+
+    Args:
+        root: What the path where it is mounted answers: ``metrics``, or ``page`` for the status
+            page, with ``/metrics`` below it.
+
+    Returns:
+        An application that answers for whatever is configured at the time of each request, and
+        with 503 while nothing is.
+
+    Raises:
+        ValueError: If *root* is neither.
+    """
+    from agentmon.export.wsgi import wsgi_app as make  # noqa: PLC0415  # only where it is used
+
+    return make(lambda: _runtime.endpoint, root)
+
+
+def prometheus_collector() -> AgentmonCollector:
+    """
+    All metrics as a collector for a registry of ``prometheus_client`` that the host has already.
+
+    Call it after `configure`, whose service and region it takes.
+
+    Returns:
+        To be given to ``registry.register()``; it shows whatever is configured at the time of each
+        scrape, and nothing while nothing is.
+    """
+    from agentmon.export.collector import AgentmonCollector  # noqa: PLC0415  # costly
+
+    def families() -> list[Family]:
+        answering = _runtime.endpoint
+        return [] if answering is None else answering.families()
+
+    settings = _runtime.settings
+    return AgentmonCollector(families, {} if settings is None else settings.constant_labels)
 
 
 def statistics(
@@ -226,7 +326,8 @@ def _after_fork_in_child() -> None:
     registry, settings = _runtime.registry, _runtime.settings
     if registry is None or settings is None:
         return
-    registry.abandon_locks()
+    registry.abandon_lock()
     fresh = Registry(settings.layout, registry.clock, settings.max_series)
     _runtime.registry = fresh
+    _runtime.endpoint = _answering(settings, fresh)
     ACTIVE.turn_on(fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from agentmon.export.collector import AgentmonCollector
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -43,7 +42,7 @@ def main() -> None:
     requests = Counter("requests", "Requests answered.", registry=registry)
 
     agentmon.configure(service="library", spans="host")
-    registry.register(AgentmonCollector())
+    registry.register(agentmon.prometheus_collector())
 
     tracer = trace.get_tracer("library")
     for word in ("alpha", "gamma", "delta"):

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from agentmon.export.asgi import asgi_app
 from fastapi import FastAPI, HTTPException
 
 import agentmon
@@ -49,7 +48,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
-app.mount("/metrics", asgi_app())
+app.mount("/metrics", agentmon.asgi_app())
 
 
 @app.get("/triage")

@@ -188,7 +188,7 @@ class Endpoint:
         names = frozenset(parse_qs(query).get("name[]", ()))
         families = [
             family
-            for family in (*self._registry.collect(), *self._own_families())
+            for family in self.families()
             if not names or not names.isdisjoint(_names(family.metric))
         ]
         version = _openmetrics_version(headers.get("accept", ""))
@@ -210,11 +210,11 @@ class Endpoint:
             self._scrape_ns = ended_ns - begun_ns
         return _response(200, kind, body, (("Vary", "Accept, Accept-Encoding"),))
 
-    def _own_families(self) -> list[Family]:
-        """What the endpoint knows of itself."""
+    def families(self) -> list[Family]:
+        """Every metric of agentmon with its samples, those of the endpoint itself included."""
         with self._lock:
             scrapes, scrape_ns = self._scrapes, self._scrape_ns
-        families = [Family(catalogue.SCRAPES, [((), scrapes)])]
+        families = [*self._registry.collect(), Family(catalogue.SCRAPES, [((), scrapes)])]
         if scrape_ns is not None:
             families.append(Family(catalogue.SCRAPE_DURATION, [((), scrape_ns / 1e9)]))
         families.append(Family(catalogue.BUILD_INFO, [((__version__,), 1)]))
