@@ -89,7 +89,8 @@ class Histogram:
         missing = high + 1 - self._first - length
         if missing > 0:
             room = self._layout.size - self._first - length
-            self._counts.extend(self._zeros(min(room, missing + -missing % _PAGE)))
+            # A new array, because one that is extended keeps room to spare.
+            self._counts = self._counts + self._zeros(min(room, missing + -missing % _PAGE))
 
     def _zeros(self, n: int) -> array[int]:
         return array(self._counts.typecode, bytes(n * self._counts.itemsize))

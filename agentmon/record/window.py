@@ -6,14 +6,16 @@ merged into longer ones for the others. A window reads the cell that is filling 
 ones as cover its length, so it covers between one and one and a fraction of its length.
 
 Durations are counted at half the resolution of the layout (64 cells in a power of two by default,
-so that a quantile is off by at most 0.8 %). A cell that would need more than `MOST` counts is
-halved again, and says so in the error of its quantiles.
+so that a quantile is off by at most 0.8 %). A cell that would need more than `MOST` counts, or more
+than `PACKED` bytes once it has closed, is halved again, and says so in the error of its quantiles.
 
-Bound: 26 closed cells of at most `MOST` counts, at 2 to 5 bytes each, and a tail of `TAIL` indexes.
+Bound: 26 closed cells of at most `PACKED` bytes, one open cell of at most `MOST` counts, and a tail
+of `TAIL` indexes: 32 KiB.
 """
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,7 +28,7 @@ from agentmon.model.snapshot import Point
 from agentmon.model.statistics import Statistics, merge
 from agentmon.record.batch import Batch
 
-__all__ = ["CELL_NS", "MOST", "TAIL", "WINDOWS", "Windows"]
+__all__ = ["CELL_NS", "MOST", "PACKED", "TAIL", "WINDOWS", "Windows"]
 
 CELL_NS = 10 * 10**9
 
@@ -37,16 +39,50 @@ WINDOWS: dict[str, tuple[int, int]] = {
     "1h": (30 * CELL_NS, 12),
 }
 
-MOST = 400
+MOST = 640
+PACKED = 600
 TAIL = 1024
 
 _POSITION: dict[str, int] = {outcome: position for position, outcome in enumerate(OUTCOMES)}
 
 
-def _pack(numbers: list[int]) -> array[int]:
+def _narrow(numbers: list[int]) -> array[int]:
     """The numbers in the narrowest array that holds them."""
     top = max(numbers, default=0)
-    return array("B" if top < 1 << 8 else "H" if top < 1 << 16 else "I", numbers)
+    return array("B" if top < 1 << 8 else "H" if top < 1 << 16 else "Q", numbers)
+
+
+def _compress(numbers: list[int]) -> bytes:
+    """The numbers, all first bytes before all second ones: most of the higher are 0."""
+    data = array("Q", numbers).tobytes()
+    return zlib.compress(b"".join([data[i::8] for i in range(8)]), 1)
+
+
+def _decompress(packed: bytes) -> array[int]:
+    planes = zlib.decompress(packed)
+    n = len(planes) // 8
+    data = bytearray(len(planes))
+    for i in range(8):
+        data[i::8] = planes[i * n : (i + 1) * n]
+    return array("Q", bytes(data))
+
+
+def _halve(counts: dict[int, int]) -> dict[int, int]:
+    """The counts of a layout with half as many cells."""
+    halved: dict[int, int] = {}
+    for index, n in counts.items():
+        halved[index >> 1] = halved.get(index >> 1, 0) + n
+    return halved
+
+
+def _steps(indexes: list[int]) -> list[int]:
+    """The distance of each index from the one before."""
+    return [b - a for a, b in zip([0, *indexes], indexes, strict=False)]
+
+
+def _packed(counts: dict[int, int]) -> bytes:
+    indexes = sorted(counts)
+    return _compress([*_steps(indexes), *(counts[index] for index in indexes)])
 
 
 def _begin(cell: _Cell) -> int:
@@ -54,7 +90,7 @@ def _begin(cell: _Cell) -> int:
 
 
 class _Cell:
-    """One stretch of time: a packed, sorted list of counts and the exact moments."""
+    """One stretch of time: a sorted list of counts, compressed once closed, and exact moments."""
 
     __slots__ = (
         "begin_ns",
@@ -63,6 +99,7 @@ class _Cell:
         "max_ns",
         "min_ns",
         "outcomes",
+        "packed",
         "squares_ns2",
         "steps",
         "sum_ns",
@@ -73,6 +110,7 @@ class _Cell:
         self.coarseness = 1
         self.steps: array[int] | None = None  # distance of each index from the one before
         self.counts: array[int] | None = None
+        self.packed: bytes | None = None  # both of these, of a closed cell
         self.outcomes = (0,) * len(OUTCOMES)
         self.sum_ns = 0
         self.squares_ns2 = 0
@@ -87,6 +125,15 @@ class _Cell:
         self.squares_ns2 += other.squares_ns2
 
     def absorb_counts(self, counts: Mapping[int, int], coarseness: int) -> None:
+        shift, merged = self._merged(counts, coarseness)
+        indexes = sorted(merged)
+        steps = _narrow(_steps(indexes))
+        narrow = _narrow([merged[index] for index in indexes])
+        # At once: a signal handler that reads must not see the one without the other.
+        self.coarseness, self.steps, self.counts = shift, steps, narrow
+
+    def _merged(self, counts: Mapping[int, int], coarseness: int) -> tuple[int, dict[int, int]]:
+        """Coarseness and counts of what is there and what is given together."""
         shift = max(self.coarseness, coarseness)
         merged = self._at(shift)
         for index, n in counts.items():
@@ -94,18 +141,17 @@ class _Cell:
             merged[coarse] = merged.get(coarse, 0) + n
         while len(merged) > MOST:
             shift += 1
-            halved: dict[int, int] = {}
-            for index, n in merged.items():
-                halved[index >> 1] = halved.get(index >> 1, 0) + n
-            merged = halved
-        indexes = sorted(merged)
-        self.coarseness = shift
-        self.steps = _pack([b - a for a, b in zip([0, *indexes], indexes, strict=False)])
-        self.counts = _pack([merged[index] for index in indexes])
+            merged = _halve(merged)
+        return shift, merged
 
     def absorb(self, other: _Cell) -> None:
+        """Take in a closed cell; stays closed itself."""
         self.absorb_moments(other.outcomes, other)
-        self.absorb_counts(other._at(other.coarseness), other.coarseness)
+        shift, merged = self._merged(other._at(other.coarseness), other.coarseness)
+        while len(packed := _packed(merged)) > PACKED:
+            shift += 1
+            merged = _halve(merged)
+        self.coarseness, self.packed = shift, packed
 
     def statistics(self, layout: Layout) -> Statistics:
         return Statistics(
@@ -121,13 +167,17 @@ class _Cell:
 
     def _at(self, coarseness: int) -> dict[int, int]:
         """Counts by index, brought to a coarseness not finer than the cell's own."""
-        if self.steps is None or self.counts is None:
+        steps, counts = self.steps, self.counts
+        if self.packed is not None:
+            numbers = _decompress(self.packed)
+            steps, counts = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
+        if steps is None or counts is None:
             return {}
         shift = coarseness - self.coarseness
         if not shift:
-            return dict(zip(accumulate(self.steps), self.counts, strict=True))
+            return dict(zip(accumulate(steps), counts, strict=True))
         coarse: dict[int, int] = {}
-        for index, n in zip(accumulate(self.steps), self.counts, strict=True):
+        for index, n in zip(accumulate(steps), counts, strict=True):
             coarse[index >> shift] = coarse.get(index >> shift, 0) + n
         return coarse
 
@@ -209,9 +259,11 @@ class Windows:
         return cells
 
     def _fold_tail(self, cell: _Cell) -> None:
-        if self._tail:
-            cell.absorb_counts(Counter(self._tail), 0)
-            del self._tail[:]
+        tail = self._tail
+        if tail:
+            # Before it is counted: a signal handler that reads must not count it again.
+            self._tail = array(tail.typecode)
+            cell.absorb_counts(Counter(tail), 0)
 
     def _close(self) -> None:
         if self._open is not None:
