@@ -43,9 +43,9 @@ def test_one_line_skips_comments_and_sources() -> None:
 
 def test_deb822_with_comments_and_case() -> None:
     """Fields in any case are read, comments between them are not, and the rest is kept."""
-    text = f"""# At the top
+    text = f"""# Snapshot: https://old.example/2025
 types: deb deb-src
-# Between fields
+# Between: fields
 URIs: {MIRROR} mirror+file:///etc/apt/mirrors/debian.list
 Suites: bookworm bookworm-updates
 Components: main contrib
