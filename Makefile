@@ -36,6 +36,16 @@ check: setup ## Check format, lint, import contracts, types and generated files,
 	$(PYTHON) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo
 	$(PYTHON) -m mypy
+	$(if $(wildcard docs/build.py),$(PYTHON) docs/build.py --check)
+
+build: setup ## Regenerate what is generated from the code
+	$(PYTHON) docs/build.py
+
+bench: setup ## Measure the targets against OpenTelemetry and prometheus_client
+	$(PYTHON) -m tests.bench
+
+bench-peers: setup ## Measure other instrumentation libraries too, each in its own environment
+	$(PYTHON) -m tests.bench.peers
 
 servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway and VictoriaMetrics
 	@if [ -x $(PYTHON) ]; then python=$(PYTHON); else python=python3; fi; \
