@@ -56,7 +56,8 @@ def main() -> None:
         parent = names.get(span.parent.span_id) if span.parent else None
         print(f"span    {span.name:24} within {parent or '-':24} {span.status.status_code.name}")
     for line in generate_latest(registry).decode().splitlines():
-        if line.startswith(("requests_total", "agentmon_agent_calls", "agentmon_tool_calls")):
+        chosen = line.startswith(("requests_total", "agentmon_agent_calls", "agentmon_tool_calls"))
+        if chosen and not line.endswith(" 0.0"):
             print(f"metric  {line}")
     agentmon.shutdown()
 

@@ -16,7 +16,7 @@ LONGEST_SECONDS = 120
 def start_program(*arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Start ``python *arguments*`` with more environment variables."""
     return subprocess.Popen(
-        (sys.executable, "-X", "dev", *arguments),
+        (sys.executable, "-W", "default::ResourceWarning", *arguments),
         cwd=ROOT,
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,

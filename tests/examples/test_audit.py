@@ -18,9 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.examples.programs import run_program, start_program
 
-KINDS = ("agent", "tool", "model_call", "workflow", "step")
-#: The label that holds the name, where it is not called like the kind.
-NAMED = {"model_call": "operation"}
+#: The prefix of its metrics and the label that holds its name, by kind.
+KINDS = {
+    "workflow": ("agentmon_workflow", "workflow"),
+    "step": ("agentmon_step", "step"),
+    "agent": ("agentmon_agent", "agent"),
+    "tool": ("agentmon_tool", "tool"),
+    "model_call": ("agentmon_model", "operation"),
+}
 
 COMPARED = """
 import json, sys, urllib.request
@@ -55,13 +60,14 @@ def compare(**limits: object) -> tuple[Counter[tuple[str, str, str]], str]:
     timed: Counter[tuple[str, str, str]] = Counter()
     for family in text_string_to_metric_families(found["metrics"]):
         for sample in family.samples:
-            for kind in KINDS:
-                name = sample.labels.get(NAMED.get(kind, kind), "")
-                if sample.name == f"agentmon_{kind}_calls_total":
-                    counted[kind, name, sample.labels["outcome"]] += int(sample.value)
-                elif sample.name == f"agentmon_{kind}_duration_seconds_count":
-                    timed[kind, name, sample.labels["outcome"]] += int(sample.value)
-                elif sample.name == f"agentmon_{kind}_in_flight":
+            for kind, (prefix, label) in KINDS.items():
+                if sample.name == f"{prefix}_calls_total":
+                    counted[kind, sample.labels[label], sample.labels["outcome"]] += int(
+                        sample.value
+                    )
+                elif sample.name == f"{prefix}_duration_seconds_count":
+                    timed[kind, sample.labels[label], sample.labels["outcome"]] += int(sample.value)
+                elif sample.name == f"{prefix}_in_flight":
                     assert sample.value == 0, sample
     assert +counted == ledger
     assert +timed == ledger
@@ -76,7 +82,7 @@ def test_counts_of_finished_audits_are_exact() -> None:
     tokens = {
         sample.labels["token_type"]: sample.value
         for family in text_string_to_metric_families(metrics)
-        if family.name == "agentmon_model_call_tokens"
+        if family.name == "agentmon_model_tokens"
         for sample in family.samples
         if sample.labels["operation"] == "chat"
     }
@@ -133,8 +139,8 @@ def test_ends_by_itself_with_a_summary() -> None:
     assert err == ""
     header = next(line for line in out.splitlines() if line.split()[:1] == ["within"])
     assert header.split() == ["within", "calls", "ok", "mean", "p50", "p90", "p99", "not", "ok"]
-    for kind in KINDS[:2] + KINDS[3:]:
-        assert f"\n{kind}\n" in out
+    for kind in KINDS:
+        assert f"\n{kind.replace('_', ' ')}\n" in out
     rows = [line for line in out.splitlines() if line.startswith("  read_source")]
     assert rows
     assert max(map(len, out.splitlines())) <= 100

@@ -17,7 +17,6 @@ def test_is_short() -> None:
 def test_prints_what_was_measured() -> None:
     """The quickstart prints both operations with their number of calls, and where to look."""
     done = run_program(str(QUICKSTART))
-    assert "agent edit" not in done.stdout
     assert "agent editor: 2 calls" in done.stdout
     assert "tool word_count: 2 calls" in done.stdout
     assert "http://127.0.0.1:" in done.stdout
