@@ -184,6 +184,8 @@ MODEL_TOKENS = Metric(
 DROP_REASONS: dict[str, str] = {
     "label_bound": "A label had as many values as it may have; the new one was recorded as other.",
     "series_bound": "There were as many series as there may be; the new one was recorded as other.",
+    "declaration_bound": "There were as many declarations as there may be; the new one shares a "
+    "recorder, without its timeout.",
     "clamped": "A duration lay outside the range of the histograms; it was moved to its edge.",
     "ended_twice": "A call was ended again; the later end changed nothing.",
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",

@@ -11,6 +11,8 @@ from agentmon.record.batch import Batch
 from agentmon.record.window import CELL_NS
 
 if TYPE_CHECKING:
+    from threading import RLock
+
     from agentmon.model.buckets import Layout
     from agentmon.record.clock import Clock
     from agentmon.record.declaration import Declaration, Scope
@@ -30,6 +32,15 @@ class Notes(Protocol):
 
     layout: Layout
     clock: Clock
+    #: Held by whoever folds or reads.
+    lock: RLock
+    #: Whether the holder of the lock is folding or reading.
+    busy: bool
+    #: Warnings to be logged once the lock is released.
+    unsaid: list[tuple[str, int]]
+
+    def say(self) -> None:
+        """Log what is to be warned of."""
 
     def drop(self, reason: str, n: int) -> None:
         """Count recordings that could not be kept as they came."""
@@ -59,12 +70,13 @@ class Recorder:
           whoever comes after that folds first. A thread that is held up between reading the clock
           and appending can put its call into the next cell.
         - Nothing is lost and nothing is counted twice with any number of threads: only the holder
-          of the series' lock removes, and it removes just the entries that it has copied; appends
-          go behind them.
+          of the registry's lock removes, and it removes just the entries that it has copied;
+          appends go behind them.
         - At most `FULL` entries and one for each thread wait: whoever finds the list full folds
           it, or waits until somebody has.
-        - A signal handler or finaliser that records while its own thread is folding cannot
-          deadlock: the lock can be taken again by its holder, which then leaves the fold alone.
+        - A signal handler or finaliser that records while its own thread is folding or reading
+          cannot deadlock, whichever series it records into: there is one lock for all of them,
+          which its holder can take again, and which then leaves the fold alone.
 
     Args:
         notes: Where recent calls and losses are noted.
@@ -110,11 +122,11 @@ class Recorder:
 
     def fold(self) -> None:
         """Move everything that waits into the series."""
-        series = self.series
-        with series.lock:
-            if series.folding:
+        notes = self._notes
+        with notes.lock:
+            if notes.busy:
                 return
-            series.folding = True
+            notes.busy = True
             try:
                 if self.plain:
                     self._fold_plain()
@@ -123,7 +135,9 @@ class Recorder:
                 if self.usage:
                     self._fold_usage()
             finally:
-                series.folding = False
+                notes.busy = False
+        if notes.unsaid:
+            notes.say()
 
     def _fold_plain(self) -> None:
         values = self.plain[:]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 
 from agentmon.model import catalogue
@@ -35,10 +36,14 @@ class Registry:
     Holds every series, and hands out the recorders that write to them.
 
     Guarantees:
-        - Memory is bounded: at most `max_series` series, at most as many recorders, at most each
+        - Memory is bounded: at most `max_series` series, and one of each kind for what is beyond;
+          at most twice as many recorders, and one for each series for what is beyond; at most each
           label's bound of distinct values. What is beyond folds into ``other``, is counted in
           ``agentmon_dropped_total`` and warned of once for each label.
         - `collect` and `snapshot` see every call that ended before they began.
+        - One lock guards everything that is folded. Nothing else is locked within it and nothing is
+          logged within it, so it cannot be part of a deadlock; `busy` keeps whatever interrupts its
+          holder, such as a signal handler or a finaliser, from changing what the holder works on.
 
     Args:
         layout: The cells of the histograms.
@@ -51,8 +56,13 @@ class Registry:
         self.clock = clock
         self.begun_ns = clock()
         self.root = Scope("", "")
+        self.lock = RLock()
+        #: Whether the holder of the lock is folding or reading.
+        self.busy = False
+        #: Warnings to be logged once the lock is released.
+        self.unsaid: list[tuple[str, int]] = []
         self._max_series = max_series
-        self._lock = RLock()
+        self._crowd = Scope(OVERFLOW, OVERFLOW)
         self._scopes: dict[tuple[str, str], Scope] = {("", ""): self.root}
         self._series: dict[tuple[str, tuple[str, ...]], Series] = {}
         self._recorders: dict[tuple[Series, Scope, Declaration], Recorder] = {}
@@ -63,6 +73,7 @@ class Registry:
         self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
         self._slow: list[CallRecord] = []
         self._slow_floor_ns = -1
+        self._slow_expiry_ns = 0
 
     # ------------------------------------------------------------------ binding
 
@@ -77,50 +88,59 @@ class Registry:
         Returns:
             Always the same recorder for the same arguments, to be kept by the caller.
         """
-        with self._lock:
-            metrics = catalogue.OPERATIONS[declaration.kind]
-            scope = outer or self.root
-            values = tuple(
-                self._bounded(label, value)
-                for label, value in zip(
-                    metrics.labels, declaration.label_values(scope), strict=True
-                )
-            )
+        with self.lock:
+            recorder = self._bind(declaration, outer or self.root)
+        if self.unsaid:
+            self.say()
+        return recorder
+
+    # What is bound goes into its place by `dict.setdefault` and `list.append`, in one step each: a
+    # signal handler or finaliser may be binding the same just now.
+
+    def _bind(self, declaration: Declaration, scope: Scope) -> Recorder:
+        metrics = catalogue.OPERATIONS[declaration.kind]
+        values = tuple(
+            self._bounded(label, value)
+            for label, value in zip(metrics.labels, declaration.label_values(scope), strict=True)
+        )
+        series = self._series.get((declaration.kind, values))
+        if series is None and len(self._series) >= self._max_series:
+            self._overflow("series", "series_bound", self._max_series)
+            values = (OVERFLOW,) * len(values)
             series = self._series.get((declaration.kind, values))
-            if series is None and len(self._series) >= self._max_series:
-                self._overflow("series", "series_bound", self._max_series)
-                values = (OVERFLOW,) * len(values)
-                series = self._series.get((declaration.kind, values))
-            if series is None:
-                series = Series(metrics, values, self.layout)
-                self._series[declaration.kind, values] = series
-            if declaration.timeout_ns is not None:
-                series.timeout_ns = declaration.timeout_ns
-            workflow, agent = scope.workflow, scope.agent
-            if declaration.kind == "agent":
-                agent = values[0]
-                facts = (declaration.version, declaration.team, declaration.tier)
-                if any(facts) or agent not in self._agents:
-                    self._agents[agent] = facts
-            elif declaration.kind == "workflow":
-                workflow = values[0]
-            inner = self._intern(workflow, agent)
-            if len(self._recorders) >= 2 * self._max_series:
-                inner = self.root
-            key = (series, inner, declaration)
-            recorder = self._recorders.get(key)
-            if recorder is None:
-                recorder = Recorder(self, series, inner, declaration)
-                self._recorders[key] = recorder
-                series.sources = (*series.sources, recorder)
-            return recorder
+        if series is None:
+            fresh = Series(metrics, values, self.layout)
+            series = self._series.setdefault((declaration.kind, values), fresh)
+        if declaration.timeout_ns is not None:
+            series.timeout_ns = declaration.timeout_ns
+        workflow, agent = scope.workflow, scope.agent
+        if declaration.kind == "agent":
+            agent = values[0]
+            facts = (declaration.version, declaration.team, declaration.tier)
+            if any(facts) or agent not in self._agents:
+                self._agents[agent] = facts
+        elif declaration.kind == "workflow":
+            workflow = values[0]
+        inner = self._intern(workflow, agent)
+        recorder = self._recorders.get((series, inner, declaration))
+        if recorder is None and len(self._recorders) >= 2 * self._max_series:
+            self._overflow("declarations", "declaration_bound", 2 * self._max_series)
+            inner, declaration = self._crowd, Declaration(declaration.kind, values[0])
+            recorder = self._recorders.get((series, inner, declaration))
+        if recorder is None:
+            fresh_recorder = Recorder(self, series, inner, declaration)
+            recorder = self._recorders.setdefault((series, inner, declaration), fresh_recorder)
+            if recorder is fresh_recorder:
+                series.sources.append(recorder)
+        return recorder
 
     def _intern(self, workflow: str, agent: str) -> Scope:
         scope = self._scopes.get((workflow, agent))
         if scope is None:
             if len(self._scopes) >= self._max_series:
-                return self.root
-            scope = self._scopes[workflow, agent] = Scope(workflow, agent)
+                self._overflow("agents within workflows", "label_bound", self._max_series)
+                return self._crowd
+            scope = self._scopes.setdefault((workflow, agent), Scope(workflow, agent))
         return scope
 
     def _bounded(self, label: Label, value: str) -> str:
@@ -138,13 +158,22 @@ class Registry:
 
     def bounded_error(self, error_type: str) -> str:
         """The error type, or ``other`` where there are too many."""
-        with self._lock:
+        with self.lock:
             return self._bounded(catalogue.ERROR_TYPE, error_type)
 
     def _overflow(self, what: str, reason: str, bound: int) -> None:
         self.drop(reason, 1)
         if what not in self._warned:
             self._warned.add(what)
+            self.unsaid.append((what, bound))
+
+    def say(self) -> None:
+        """Log what is to be warned of; not to be called with the lock held."""
+        while self.unsaid:
+            try:
+                what, bound = self.unsaid.pop()
+            except IndexError:  # another thread was faster
+                return
             logger.warning(
                 "%s reached its bound of %d; further values are recorded as %r",
                 what,
@@ -162,12 +191,12 @@ class Registry:
             reason: One of `agentmon.model.catalogue.DROP_REASONS`.
             n: How many.
         """
-        with self._lock:
+        with self.lock:
             self._dropped[reason] += n
 
     def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
         """Remember the longest of some calls that returned, if it is worth it."""
-        if longest_ns > self._slow_floor_ns:
+        if longest_ns > self._slow_floor_ns or ended_ns >= self._slow_expiry_ns:
             self._note_slow(_record(series, (ended_ns - longest_ns, ended_ns, OK, None, 0)))
 
     def note_detail(self, series: Series, detail: Detail) -> None:
@@ -175,27 +204,37 @@ class Registry:
         begun, ended, outcome, _, _ = detail
         if outcome in (ERROR, TIMEOUT):
             self._failed.append(_record(series, detail))
-        if ended - begun > self._slow_floor_ns:
+        if ended - begun > self._slow_floor_ns or ended >= self._slow_expiry_ns:
             self._note_slow(_record(series, detail))
 
     def _note_slow(self, call: CallRecord) -> None:
         """Keep a call if it is among the slowest of the hour before it."""
-        with self._lock:
+        with self.lock:
             slow = [each for each in self._slow if call.ended_ns - each.ended_ns < _SLOW_AGE_NS]
             slow.append(call)
             slow.sort(key=_slowness, reverse=True)
             self._slow = slow[:_RECENT]
             self._slow_floor_ns = self._slow[-1].duration_ns if len(slow) >= _RECENT else -1
+            self._slow_expiry_ns = min(each.ended_ns for each in self._slow) + _SLOW_AGE_NS
 
     # ------------------------------------------------------------------ the way out
 
     def _folded(self) -> list[Series]:
-        with self._lock:
-            every = list(self._series.values())
+        every = list(self._series.values())
         for series in every:
             for source in series.sources:
                 source.fold()
         return every
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Let nothing that is folded change within a ``with`` block."""
+        with self.lock:
+            busy, self.busy = self.busy, True
+            try:
+                yield
+            finally:
+                self.busy = busy
 
     def collect(self) -> list[Family]:
         """
@@ -220,7 +259,7 @@ class Registry:
         ]
         if tokens:
             families.append(Family(catalogue.MODEL_TOKENS, tokens))
-        with self._lock:
+        with self._still():
             agents: list[Sample] = [((name, *facts), 1) for name, facts in self._agents.items()]
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
         if agents:
@@ -241,7 +280,7 @@ class Registry:
         now_ns = self.clock()
         for series in members:
             labels = series.labels
-            with series.lock:
+            with self._still():
                 for outcome in OUTCOMES:
                     histogram = series.histograms.get(outcome)
                     if histogram is None:
@@ -266,7 +305,7 @@ class Registry:
         """Kind, label values, outcome and counts by cell of every lifetime histogram."""
         found: list[tuple[str, tuple[str, ...], str, dict[int, int]]] = []
         for series in self._folded():
-            with series.lock:
+            with self._still():
                 found.extend(
                     (series.metrics.kind, series.labels, outcome, histogram.cells())
                     for outcome, histogram in series.histograms.items()
@@ -279,24 +318,22 @@ class Registry:
         now_ns = self.clock()
         operations = []
         for series in every:
-            with series.lock:
+            with self._still():
                 operations.append(series.snapshot(now_ns))
-        with self._lock:
+        with self._still():
             return Snapshot(
                 now_ns=now_ns,
                 operations=tuple(operations),
                 agents=dict(self._agents),
-                failed=tuple(reversed(self._failed)),
+                failed=tuple(sorted(self._failed, key=_end)[::-1]),
                 slow=tuple(call for call in self._slow if now_ns - call.ended_ns < _SLOW_AGE_NS),
                 dropped=dict(self._dropped),
             )
 
-    def abandon_locks(self) -> None:
-        """Replace every lock: in a forked child, their holders do not exist."""
-        self._lock = RLock()
-        for series in list(self._series.values()):
-            series.lock = RLock()
-            series.folding = False
+    def abandon_lock(self) -> None:
+        """Replace the lock: in a forked child, its holder may not exist."""
+        self.lock = RLock()
+        self.busy = False
 
 
 def _record(series: Series, detail: Detail) -> CallRecord:
@@ -310,6 +347,10 @@ def _record(series: Series, detail: Detail) -> CallRecord:
         error_type=error_type,
         trace_id=f"{trace_id:032x}" if trace_id else None,
     )
+
+
+def _end(call: CallRecord) -> int:
+    return call.ended_ns
 
 
 def _slowness(call: CallRecord) -> int:

@@ -4,7 +4,6 @@ One series: everything recorded under one kind and one set of labels, folded.
 
 from __future__ import annotations
 
-from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from agentmon.model.outcome import OUTCOMES
@@ -36,7 +35,7 @@ class Series:
     Counts, histograms, windows and errors of one label set.
 
     Assumptions:
-        Whoever calls a method holds `lock`, save for `in_flight` and `oldest_ns`.
+        Whoever calls a method holds the registry's lock, save for `in_flight` and `oldest_ns`.
 
     Args:
         metrics: The metrics of its kind.
@@ -48,10 +47,8 @@ class Series:
         "_layout",
         "_windows",
         "errors",
-        "folding",
         "histograms",
         "labels",
-        "lock",
         "metrics",
         "sources",
         "timeout_ns",
@@ -61,10 +58,9 @@ class Series:
     def __init__(self, metrics: OperationMetrics, labels: tuple[str, ...], layout: Layout) -> None:
         self.metrics = metrics
         self.labels = labels
-        self.lock = RLock()
-        self.folding = False
         self.timeout_ns: int | None = None
-        self.sources: tuple[Source, ...] = ()
+        #: Appended to in one step: a signal handler or finaliser may be binding another one.
+        self.sources: list[Source] = []
         self.histograms: dict[str, Histogram] = {}
         self.errors: dict[str, int] = {}
         self.tokens: dict[str, int] = {}

@@ -214,7 +214,8 @@ class Windows:
             self._file(late)
             return
         cell.absorb_moments(outcomes, batch)
-        self._tail.extend(array(self._tail.typecode, batch.indexes))
+        indexes = array(self._tail.typecode, batch.indexes)
+        self._tail.extend(indexes)
         if len(self._tail) > TAIL:
             self._fold_tail(cell)
 
@@ -259,10 +260,11 @@ class Windows:
         return cells
 
     def _fold_tail(self, cell: _Cell) -> None:
-        tail = self._tail
+        # Taken in one step, before it is counted: a signal handler that reads meanwhile must
+        # neither count it again nor replace what is being added to.
+        fresh = array(self._tail.typecode)
+        tail, self._tail = self._tail, fresh
         if tail:
-            # Before it is counted: a signal handler that reads must not count it again.
-            self._tail = array(tail.typecode)
             cell.absorb_counts(Counter(tail), 0)
 
     def _close(self) -> None:
