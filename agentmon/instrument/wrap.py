@@ -12,6 +12,7 @@ import copy
 import functools
 import inspect
 import sys
+import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter_ns
 from typing import Any
@@ -81,7 +82,11 @@ def _wrapper(site: Site, target: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isasyncgenfunction(shape):
             return _wrap_async_generator_function(site, target)
         if inspect.isgeneratorfunction(shape):
-            return _wrap_generator_function(site, target)
+            wrapper = _wrap_generator_function(site, target)
+            awaitable = getattr(shape, "__code__", None)
+            if awaitable is not None and awaitable.co_flags & inspect.CO_ITERABLE_COROUTINE:
+                return types.coroutine(wrapper)
+            return wrapper
     return _wrap_function(site, target)
 
 
