@@ -40,15 +40,16 @@ This goes on {how_long}. Ctrl-C ends it sooner. At the end you get a summary her
 
 def progress(totals: Totals, seconds: float) -> str:
     """One line that says that the agents are at work; it may overwrite the one before."""
-    return f"{seconds:4.0f} s   {totals.audits} audits, {totals.accepted} findings accepted"
+    return f"{seconds:5.0f} s   {totals.finished} audits, {totals.accepted} findings accepted"
 
 
 def farewell(totals: Totals, seconds: float) -> str:
     """What came of the audits, then what agentmon counted and measured."""
+    cut_short = totals.begun - totals.finished - totals.failed
     return f"""\
-{totals.audits} audits in {seconds:.0f} s, {totals.failed} of them failed.
+{totals.finished} audits finished in {seconds:.0f} s, {totals.failed} failed, {cut_short} cut short.
 {totals.accepted} findings accepted, {totals.reworked} sent back, {totals.escalated} escalated, \
-{totals.waiting} wait for a person.
+of which {totals.waiting} wait for a person.
 
 {format_table(_rows())}
 """

@@ -36,9 +36,21 @@ BYTES = {1: 150_000, 2: 300_000}
 
 @dataclass
 class Totals:
-    """What came of the audits."""
+    """
+    What came of the audits.
 
-    audits: int = 0
+    Args:
+        begun: Audits begun.
+        finished: Audits that came to their end.
+        failed: Audits that failed, for instance because a package has no sources.
+        accepted: Findings that the reviewer accepted.
+        reworked: Findings and reports that were sent back.
+        escalated: Findings rejected twice.
+        waiting: Those of them that a person has to decide.
+    """
+
+    begun: int = 0
+    finished: int = 0
     failed: int = 0
     accepted: int = 0
     reworked: int = 0
@@ -241,10 +253,11 @@ async def _audit_continuously(
     """Audit package after package, several at a time."""
 
     async def work(audit: Audit) -> None:
-        while packages is None or totals.audits < packages:
-            totals.audits += 1
+        while packages is None or totals.begun < packages:
+            totals.begun += 1
             try:
                 await audit.run()
+                totals.finished += 1
             except AuditError:
                 totals.failed += 1
 

@@ -221,8 +221,12 @@ def test_durations_have_three_digits(seconds: float, text: str) -> None:
 
 def test_table_is_aligned() -> None:
     """Names stand to the left, numbers to the right, headings on lines of their own."""
-    row = ("  a", "b", "1,000", "7", "1 ms", "1 ms", "1 ms", "10 ms", "3 error")
-    lines = format_table([("kind",), row]).splitlines()
-    assert lines[1:3] == ["", "kind"]
-    assert lines[0].index("calls") + len("calls") == lines[3].index("1,000") + len("1,000")
-    assert lines[0].index("not ok") == lines[3].index("3 error")
+    many = ("  first", "b", "1,000", "7", "1 ms", "1 ms", "1 ms", "10 ms", "3 error")
+    few = ("  2nd", "b", "8", "7", "1 ms", "1 ms", "1 ms", "1 ms", "")
+    header, *above, upper, lower = format_table([("kind",), many, few]).splitlines()
+    assert above == ["", "kind"]
+    end_of_calls = header.index("calls") + len("calls")
+    assert upper[:end_of_calls].endswith(" 1,000")
+    assert lower[:end_of_calls].endswith(" 8")
+    assert upper.index("first") == lower.index("2nd")
+    assert header.index("not ok") == upper.index("3 error")
