@@ -23,7 +23,8 @@ from agentmon.instrument.classify import Classifier
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import HistogramState
 from agentmon.record.clock import Clock
-from agentmon.record.recorder import Detail
+from agentmon.record.declaration import Declaration, Scope
+from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.registry import Registry
 from agentmon.record.series import Series
 
@@ -80,22 +81,33 @@ class Ended:
     seconds: float
 
 
+class _Details(list[Detail]):
+    """The calls that wait to be folded; each is kept when it ends, in the order of the ends."""
+
+    def __init__(self, series: Series, kept: list[Ended]) -> None:
+        super().__init__()
+        self._kind, self._name = series.metrics.kind, series.labels[0]
+        self._kept = kept
+
+    def append(self, detail: Detail) -> None:
+        begun, ended, outcome, error_type, _ = detail
+        self._kept.append(Ended(self._kind, self._name, outcome, error_type, (ended - begun) / 1e9))
+        super().append(detail)
+
+
 class _KeepingRegistry(Registry):
     """A registry that keeps every call."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(Layout(), clock)
-        self.kept: list[tuple[int, Ended]] = []
+        self.kept: list[Ended] = []
 
-    def note_detail(self, series: Series, detail: Detail) -> None:
-        self._keep(series, detail)
-        super().note_detail(series, detail)
-
-    def _keep(self, series: Series, detail: Detail) -> None:
-        begun, ended, outcome, error_type, _ = detail
-        kind, name = series.metrics.kind, series.labels[0]
-        call = Ended(kind, name, outcome, error_type, (ended - begun) / 1e9)
-        self.kept.append((ended, call))
+    def bind(self, declaration: Declaration, outer: Scope | None) -> Recorder:
+        with self.lock:
+            recorder = super().bind(declaration, outer)
+            if not isinstance(recorder.details, _Details):
+                recorder.details = _Details(recorder.series, self.kept)
+            return recorder
 
 
 class Recorded:
@@ -112,10 +124,10 @@ class Recorded:
             kind: Only of this kind.
             name: Only of this name.
         """
-        self._registry.collect()
-        ordered = sorted(self._registry.kept, key=lambda kept: kept[0])
         return [
-            call for _, call in ordered if kind in (None, call.kind) and name in (None, call.name)
+            call
+            for call in list(self._registry.kept)
+            if kind in (None, call.kind) and name in (None, call.name)
         ]
 
     def value(self, sample: str, **labels: str) -> float | None:
