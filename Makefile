@@ -34,7 +34,7 @@ test-full: setup ## Run the slow tests
 check: setup ## Check format, lint, import contracts, types and generated files, fastest first
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
-	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(PYTHON) -m mypy
 	$(if $(wildcard docs/build.py),$(PYTHON) docs/build.py --check)
 
@@ -56,5 +56,5 @@ browser: ## Install Chromium and its driver
 
 clean: ## Remove the environment and what the tools leave behind
 	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov
-	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
