@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.processes import SCRAPERS, Scraper, scraper
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+# How long an example takes says something of the machine only.
+settings.register_profile("agentmon", deadline=None)
+settings.load_profile("agentmon")
 
 
 @pytest.fixture(params=[pytest.param(key, marks=pytest.mark.servers) for key in SCRAPERS])
