@@ -29,7 +29,7 @@ test: setup ## Run the tests, with the real servers and a real browser
 test-full: setup ## Run the slow tests
 	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
 	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
-	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -m slow || [ $$? -eq 5 ]  # 5: no test is slow
 
 check: setup ## Check format, lint, import contracts, types and generated files, fastest first
 	$(PYTHON) -m ruff format --check
