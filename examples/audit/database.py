@@ -1,10 +1,10 @@
-"""What the agents know together: one SQLite file, one connection for each thread."""
+"""What the agents know together: one SQLite file, and connections that threads take in turn."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +46,7 @@ OTHERS = "CC0-1.0 CC-BY-4.0 JSON SSPL-1.0 WTFPL"
 
 class Database:
     """
-    The audit's tables.
+    The audit's tables, for any number of threads.
 
     Args:
         path: A file that does not exist yet.
@@ -54,11 +54,10 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        connection = self._connection()
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(SCHEMA)
+        self._idle: deque[sqlite3.Connection] = deque()
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(SCHEMA)
         with self.transaction() as writing:
             for approved, names in ((True, APPROVED), (False, OTHERS)):
                 writing.executemany(
@@ -68,15 +67,16 @@ class Database:
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows that a SELECT finds."""
-        return self._connection().execute(sql, parameters).fetchall()
+        with self._connection() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A connection that holds the write lock and commits at the end of the block."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            yield connection
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
 
     def register(self, packages: Iterable[Package]) -> None:
         """Make the packages known, in the order in which they are to be audited."""
@@ -90,17 +90,21 @@ class Database:
             )
 
     def close(self) -> None:
-        """Close the connections of all threads, which must have stopped using them."""
-        for connection in self._opened:
-            connection.close()
+        """Close all connections; none may be in use any more."""
+        while self._idle:
+            self._idle.pop().close()
 
-    def _connection(self) -> sqlite3.Connection:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses, and that the next one gets."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
             connection = sqlite3.connect(
                 self._path, timeout=30, isolation_level=None, check_same_thread=False
             )
             connection.execute("PRAGMA synchronous=OFF")  # the file is temporary
-            self._local.connection = connection
-            self._opened.append(connection)
-        return connection
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from examples.audit.database import Database
@@ -111,28 +113,47 @@ class LookupService:
         if not self._comparisons.acquire(blocking=False):
             raise Busy(f"{MOST_COMPARISONS} comparisons are being made")
         try:
-            mine = self._sketches(name, own=True)
+            mine = self._files(name, own=True)
             if not mine:
                 raise Unknown(name)
-            theirs = self._sketches(name, own=False)
-            copies = [
-                {"path": path, "package": package, "like": other}
-                for _, path, sketch in mine
-                for package, other, candidate in theirs
-                if len(sketch & candidate) * 2 > len(sketch)
-            ]
+            theirs = self._files(name, own=False)
+            lengths = [each.lines for each in theirs]
+            compared = 0
+            copies = []
+            for file in mine:  # a copy has about as many lines
+                first = bisect_left(lengths, file.lines * 0.8)
+                last = bisect_right(lengths, file.lines * 1.25)
+                compared += last - first
+                copies += (
+                    {"path": file.path, "package": other.package, "like": other.path}
+                    for other in theirs[first:last]
+                    if len(file.sketch & other.sketch) * 2 > len(file.sketch)
+                )
         finally:
             self._comparisons.release()
-        return {"compared": len(mine) * len(theirs), "copies": copies}
+        return {"compared": compared, "copies": copies}
 
-    def _sketches(self, name: str, *, own: bool) -> list[tuple[str, str, frozenset[int]]]:
+    def _files(self, name: str, *, own: bool) -> list[_File]:
+        """The files of a package, or of all others, by length."""
         rows = self._database.query(
-            "SELECT package, path, sketch FROM module "
-            "WHERE problem IS NULL AND lines > 20 AND (package = ?) = ?",
+            "SELECT package, path, lines, sketch FROM module "
+            "WHERE problem IS NULL AND lines > 20 AND (package = ?) = ? ORDER BY lines",
             name,
             own,
         )
-        return [(package, path, frozenset(json.loads(each))) for package, path, each in rows]
+        return [_File(package, path, lines, _sketch(text)) for package, path, lines, text in rows]
+
+
+class _File(NamedTuple):
+    package: str
+    path: str
+    lines: int
+    sketch: frozenset[int]
+
+
+@lru_cache(20_000)  # every comparison needs all of them, and they hardly change
+def _sketch(text: str) -> frozenset[int]:
+    return frozenset(json.loads(text))
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ TO_THE_LEFT = {HEADER.index(""), HEADER.index("within"), HEADER.index("not ok")}
 
 def greeting(endpoint: str, seconds: float) -> str:
     """Where to look, and how long there is something to see."""
-    how_long = f"for {seconds:g} s (DEMO_SECONDS)" if seconds else "until Ctrl-C"
+    how_long = f"for {seconds:g} s (DEMO_SECONDS) or until" if seconds else "until"
     return f"""\
 Agents are auditing the Python packages of this environment. agentmon measures them.
 
@@ -34,7 +34,7 @@ Agents are auditing the Python packages of this environment. agentmon measures t
   Metrics          {endpoint}/metrics
   In a terminal    agentmon top {endpoint}
 
-This goes on {how_long}. Ctrl-C ends it sooner. At the end you get a summary here.
+This goes on {how_long} you press Ctrl-C. Then you get a summary here.
 """
 
 

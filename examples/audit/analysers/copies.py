@@ -11,7 +11,8 @@ __all__ = ["NAME", "analyse"]
 
 NAME = "copies"
 
-PATIENCE = {1: 0.25, 2: 1.0}
+#: Seconds to wait for the answer, by attempt.
+PATIENCE = {1: 0.3, 2: 1.0}
 
 
 @agentmon.agent("copies", operation="analyse", version="0.9", team="code", tier="worker")
