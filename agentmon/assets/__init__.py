@@ -1,0 +1,1 @@
+"""What ships besides the code, rendered from the declarations in `agentmon.model`."""
