@@ -32,6 +32,12 @@ from agentmon.record.declaration import Declaration
 __all__ = ["Operation", "agent", "model_call", "step", "tool", "workflow"]
 
 T = TypeVar("T")
+#: What can be decorated without parentheses; a name, above all, is not such a thing.
+F = TypeVar(
+    "F",
+    bound="Callable[..., Any] | property | classmethod[Any, Any, Any]"
+    " | functools.cached_property[Any] | functools.partialmethod[Any]",
+)
 
 _LONGEST_NAME = 200
 #: Objects of a class body that stand for a method without being callable.
@@ -188,7 +194,7 @@ class Operation:
 
 
 @overload
-def agent(target: T, /) -> T: ...
+def agent(target: F, /) -> F: ...
 @overload
 def agent(
     name: str | None = None,
@@ -251,7 +257,7 @@ def agent(
 
 
 @overload
-def tool(target: T, /) -> T: ...
+def tool(target: F, /) -> F: ...
 @overload
 def tool(
     name: str | None = None,
@@ -288,7 +294,7 @@ def tool(
 
 
 @overload
-def model_call(target: T, /) -> T: ...
+def model_call(target: F, /) -> F: ...
 @overload
 def model_call(
     operation: str = "chat",
@@ -339,7 +345,7 @@ def model_call(
 
 
 @overload
-def workflow(target: T, /) -> T: ...
+def workflow(target: F, /) -> F: ...
 @overload
 def workflow(
     name: str | None = None,
@@ -376,7 +382,7 @@ def workflow(
 
 
 @overload
-def step(target: T, /) -> T: ...
+def step(target: F, /) -> F: ...
 @overload
 def step(
     name: str | None = None,

@@ -129,7 +129,10 @@ class OpenSpan:
         end_ns = self._epoch_ns + duration_ns
         if outcome != OK:
             _quietly(self._describe, outcome, error, error_type, end_ns)
-        _quietly(self._span.end, end_ns)
+        _quietly(self._close, end_ns)
+
+    def _close(self, end_ns: int) -> None:
+        self._span.end(end_ns)
 
     def _describe(
         self, outcome: str, error: BaseException | None, error_type: str | None, end_ns: int

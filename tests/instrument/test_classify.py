@@ -16,7 +16,7 @@ from agentmon.testing import ManualClock, Recorded, capture
 from tests.instrument.recording import errors, outcomes, recording
 
 
-class Pause(Exception):  # noqa: N818
+class Pause(Exception):
     """A pause for a human."""
 
 
@@ -24,7 +24,7 @@ class LongPause(Pause):
     """A special pause."""
 
 
-class Late(Exception):  # noqa: N818
+class Late(Exception):
     """What some client raises when it waited too long."""
 
 
@@ -106,9 +106,9 @@ def test_exception_groups_are_errors(recorded: Recorded) -> None:
 
     @agentmon.agent("a")
     def fails() -> None:
-        raise ExceptionGroup("several", [TimeoutError(), Pause()])
+        raise ExceptionGroup("several", [TimeoutError(), Pause()])  # noqa: F821  # from Python 3.11 on
 
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(ExceptionGroup):  # noqa: F821
         fails()
     assert outcomes(recorded) == {"error": 1}
     assert errors(recorded, error_type="ExceptionGroup") == 1
@@ -119,7 +119,7 @@ def test_declared_interrupts_of_an_operation(
     recorded: Recorded,
     interrupts: type[BaseException] | tuple[type[BaseException], ...],
 ) -> None:
-    """Exceptions declared as interrupts of one operation are no errors of it; of others they are."""
+    """Exceptions declared as interrupts of one operation are no errors of it."""
 
     @agentmon.agent("outer")
     @agentmon.agent("a", interrupts=interrupts)
@@ -165,7 +165,7 @@ def test_timeout_marks_a_late_call_without_killing_it() -> None:
         assert errors(recorded) == 0
 
 
-def test_timeout_on_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_on_the_fast_path() -> None:
     """Late calls count as timeouts on the fast path as well, and those in time do not."""
 
     @agentmon.agent("late", timeout=1e-9)
@@ -218,7 +218,7 @@ def test_late_generator() -> None:
 def test_signal_that_raises_in_user_code(recorded: Recorded) -> None:
     """An exception raised by a signal handler amid a call passes out and ends it."""
 
-    class Alarm(Exception):  # noqa: N818
+    class Alarm(Exception):
         pass
 
     def ring(_number: int, _frame: object) -> None:

@@ -208,7 +208,7 @@ def _raises(*_: object) -> str:
     ids=["raises", "number", "none", "empty", "long", "newline", "arguments"],
 )
 def test_naming_that_fails_falls_back(recorded: Recorded, named_by: Any) -> None:
-    """A naming function that gives no usable name is counted; the call goes on by its default name."""
+    """A naming function that gives no usable name is counted, and the default is used."""
 
     @agentmon.agent(named_by=named_by)
     def work(x: int) -> int:
@@ -264,7 +264,7 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 def test_bad_declarations_are_refused(
     what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    """A bad argument raises at the declaration and says what it is, what was got, what is allowed."""
+    """A bad argument raises at once and says what it is, what was got and what is allowed."""
     with pytest.raises(DeclarationError, match=rf"agent: {what}: got .*allowed"):
         agentmon.agent(*args, **kwargs)
 
