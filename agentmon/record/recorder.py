@@ -120,6 +120,10 @@ class Recorder:
         self.fold()
         self.until_ns = now_ns - now_ns % CELL_NS + CELL_NS
 
+    def waiting(self) -> bool:
+        """Whether anything waits to be folded."""
+        return bool(self.plain or self.details or self.usage)
+
     def fold(self) -> None:
         """Move everything that waits into the series."""
         notes = self._notes

@@ -223,8 +223,10 @@ class Registry:
         every = list(self._series.values())
         for series in every:
             for source in series.sources:
-                source.fold()
-        return every
+                if source.waiting():
+                    source.fold()
+        with self.lock:  # whoever was folding what did not wait any more has finished now
+            return every
 
     @contextmanager
     def _still(self) -> Iterator[None]:
@@ -280,17 +282,19 @@ class Registry:
         now_ns = self.clock()
         for series in members:
             labels = series.labels
-            with self._still():
-                for outcome in OUTCOMES:
-                    histogram = series.histograms.get(outcome)
-                    if histogram is None:
-                        calls.append(((*labels, outcome), 0))
-                        continue
-                    key = (*labels, outcome)
-                    calls.append((key, histogram.count))
-                    durations.append((key, histogram.state()))
-                    squares.append((key, histogram.squares_ns2 / 1e18))
-                errors.extend(((*labels, name), n) for name, n in series.errors.items())
+            if series.histograms:
+                with self._still():
+                    for key, outcome in zip(series.keys, OUTCOMES, strict=True):
+                        histogram = series.histograms.get(outcome)
+                        if histogram is None:
+                            calls.append((key, 0))
+                            continue
+                        calls.append((key, histogram.count))
+                        durations.append((key, histogram.state()))
+                        squares.append((key, histogram.squares_ns2 / 1e18))
+                    errors.extend(((*labels, name), n) for name, n in series.errors.items())
+            else:  # declared and never called, as most series are in a process that has just begun
+                calls.extend([(key, 0) for key in series.keys])
             in_flight.append((labels, series.in_flight()))
             oldest.append((labels, series.oldest_ns(now_ns) / 1e9))
         yield Family(metrics.calls, calls)

@@ -26,6 +26,9 @@ class Source(Protocol):
     #: When each call in flight began, by an object that is the call's own.
     live: dict[object, int]
 
+    def waiting(self) -> bool:
+        """Whether anything waits to be folded."""
+
     def fold(self) -> None:
         """Move everything that waits into the series."""
 
@@ -48,6 +51,7 @@ class Series:
         "_windows",
         "errors",
         "histograms",
+        "keys",
         "labels",
         "metrics",
         "sources",
@@ -58,6 +62,8 @@ class Series:
     def __init__(self, metrics: OperationMetrics, labels: tuple[str, ...], layout: Layout) -> None:
         self.metrics = metrics
         self.labels = labels
+        #: The labels with each outcome; made once, because every collection needs them.
+        self.keys = tuple((*labels, outcome) for outcome in OUTCOMES)
         self.timeout_ns: int | None = None
         #: Appended to in one step: a signal handler or finaliser may be binding another one.
         self.sources: list[Source] = []
@@ -79,10 +85,15 @@ class Series:
 
     def in_flight(self) -> int:
         """Calls begun and not ended."""
-        return sum(len(source.live) for source in self.sources)
+        n = 0
+        for source in self.sources:
+            n += len(source.live)
+        return n
 
     def oldest_ns(self, now_ns: int) -> int:
         """Age of the oldest call in flight, in nanoseconds; 0 without any."""
+        if not self.in_flight():
+            return 0
         begun = [begun for source in self.sources for begun in source.live.copy().values()]
         return max(0, now_ns - min(begun)) if begun else 0
 
