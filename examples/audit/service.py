@@ -119,7 +119,7 @@ class LookupService:
             theirs = self._files(name, own=False)
             lengths = [each.lines for each in theirs]
             compared = 0
-            copies = []
+            copies: list[dict[str, str]] = []
             for file in mine:  # a copy has about as many lines
                 first = bisect_left(lengths, file.lines * 0.8)
                 last = bisect_right(lengths, file.lines * 1.25)
