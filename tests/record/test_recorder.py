@@ -124,6 +124,53 @@ def test_a_fold_that_raises_does_not_block_the_next(monkeypatch: pytest.MonkeyPa
     assert recorder.series.histograms["ok"].count == 1
 
 
+class Overtaken(list[Any]):
+    """A list that another thread appends to right after it was copied."""
+
+    def __getitem__(self, index: Any) -> Any:
+        copied = super().__getitem__(index)
+        if len(self) == 1:
+            self.append(self.late)
+        return copied
+
+    late: Any = None
+
+
+def test_what_comes_while_a_fold_copies_waits_for_the_next() -> None:
+    """A fold removes just what it has copied."""
+    registry = Registry(LAYOUT, ManualClock())
+    recorder = registry.bind(Declaration("model_call", "chat"), None)
+    now_ns = registry.clock()
+    recorder.enter_cell(now_ns)
+    for name, entry in (
+        ("plain", 5),
+        ("details", (now_ns - 5, now_ns, "error", "E", 0)),
+        ("usage", ("input", 3)),
+    ):
+        overtaken = Overtaken([entry])
+        overtaken.late = entry
+        setattr(recorder, name, overtaken)
+    recorder.fold()
+    assert (len(recorder.plain), len(recorder.details), len(recorder.usage)) == (1, 1, 1)
+    (operation,) = registry.snapshot().operations
+    assert (operation.life.outcomes["ok"], operation.errors) == (2, {"E": 2})
+    assert recorder.series.tokens == {"input": 6}
+
+
+def test_lists_stay_the_same() -> None:
+    """A thread that holds on to a list between looking it up and appending loses nothing."""
+    registry = Registry(LAYOUT, ManualClock())
+    recorder = registry.bind(Declaration("workflow", "w"), None)
+    lists = recorder.plain, recorder.details, recorder.usage
+    returned(recorder, registry.clock(), 5)
+    failed(recorder, registry.clock(), 5, "E")
+    recorder.usage.append(("input", 1))
+    recorder.fold()
+    assert recorder.plain is lists[0]
+    assert recorder.details is lists[1]
+    assert recorder.usage is lists[2]
+
+
 # ------------------------------------------------------------------ threads
 
 
@@ -194,12 +241,20 @@ def test_threads_lose_no_drop() -> None:
     """What is dropped is counted exactly from many threads."""
     registry = Registry(LAYOUT, time.perf_counter_ns)
 
+    class Yielding(dict[str, int]):
+        def __getitem__(self, key: str) -> int:
+            value = super().__getitem__(key)
+            time.sleep(0)  # let others in between reading and writing
+            return value
+
+    registry._dropped = Yielding(registry._dropped)
+
     def work() -> None:
-        for _ in range(2000):
+        for _ in range(200):
             registry.drop("ended_twice", 1)
 
     run_threads(*[work] * THREADS)
-    assert registry.snapshot().dropped["ended_twice"] == 2000 * THREADS
+    assert registry.snapshot().dropped["ended_twice"] == 200 * THREADS
 
 
 def test_folds_that_are_interrupted_by_each_other_do_not_deadlock() -> None:
@@ -401,6 +456,50 @@ for thread in threads:
     thread.join()
 print(json.dumps([counts(), results]))
 """
+
+
+FORKING_WHILE_LOCKED = """
+import os, signal, threading, warnings
+import agentmon
+from agentmon import _runtime
+
+warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads, from Python 3.12 on
+agentmon.configure(spans="none")
+registry = _runtime._runtime.registry
+held, done = threading.Event(), threading.Event()
+
+def hold():
+    with registry.lock:
+        registry.busy = True
+        held.set()
+        done.wait()
+
+call = agentmon.tool("around the fork").begin()
+threading.Thread(target=hold).start()
+held.wait()
+if (pid := os.fork()) == 0:
+    signal.alarm(20)  # rather die than hang
+    call.end()
+    call.recorder.fold()
+    os._exit(len(call.recorder.plain))
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+done.set()
+print(code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_while_another_thread_folds() -> None:
+    """A call that began before the fork ends in the child, although the lock's holder is gone."""
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKING_WHILE_LOCKED)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "0\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from agentmon.model.buckets import DAY_NS, Layout
 from agentmon.model.outcome import OUTCOMES
+from agentmon.record import window
 from agentmon.record.batch import Batch
 from agentmon.record.window import CELL_NS, MOST, TAIL, WINDOWS, Windows
 
@@ -117,6 +118,41 @@ def test_late_reports_go_where_they_belong(calls: list[tuple[int, int]]) -> None
         since = covered_from(name, newest)
         in_time = [delay for ended, delay in calls if START + ended >= since]
         assert windows.read(name, newest).count == len(in_time)
+
+
+def test_late_reports_count_what_they_are() -> None:
+    """The durations of late reports are in the quantiles of the window."""
+    windows = Windows(LAYOUT)
+    add(windows, START + 20 * SECOND, 10**6)
+    add(windows, START, 3 * SECOND)
+    add(windows, START, 5 * SECOND)
+    found = windows.read("1m", START + 20 * SECOND)
+    assert found.quantile(0.5).value_ns == pytest.approx(3 * SECOND, rel=0.01)
+    assert found.quantile(1.0).value_ns == pytest.approx(5 * SECOND, rel=0.01)
+
+
+@pytest.mark.parametrize("reading", [0, 1, 2])
+def test_a_reading_that_interrupts_a_reading(reading: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal handler that reads while its thread reads or adds: nothing counts twice."""
+    windows = Windows(LAYOUT)
+    steps = [0]
+
+    def interrupted(original: Any) -> Any:
+        def made(*args: Any) -> Any:
+            result = original(*args)
+            steps[0] += 1
+            if steps[0] == reading + 1:
+                windows.read("1m", START)
+            return result
+
+        return made
+
+    for name in ("Counter", "array"):
+        monkeypatch.setattr(window, name, interrupted(getattr(window, name)))
+    add(windows, START, 5, 6, 7)
+    windows.read("1m", START)
+    add(windows, START, 8)
+    assert sum(windows.read("1m", START).cells.values()) == 4
 
 
 @each_window
