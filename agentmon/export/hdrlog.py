@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from agentmon.model.buckets import Layout
@@ -95,12 +96,12 @@ def tag(kind: str, labels: Iterable[str], outcome: str) -> str:
 
     What a tag cannot hold, and what would make two series look alike, is percent-encoded.
     """
-    return f"{kind}:{'/'.join(quote(part, '', errors='backslashreplace') for part in labels)}/" + (
-        outcome
-    )
+    parts = (quote(part, safe="", errors="backslashreplace") for part in (*labels, outcome))
+    return f"{kind}:{'/'.join(parts)}"
 
 
-def _filled(layout: Layout, cells: Mapping[int, int]):  # type: ignore[no-untyped-def]  # noqa: ANN202  # untyped package
+def _filled(layout: Layout, cells: Mapping[int, int]) -> Any:
+    """A histogram of the package, which has no types."""
     from hdrh.histogram import HdrHistogram  # noqa: PLC0415
 
     histogram = HdrHistogram(layout.lowest_ns, layout.highest_ns, layout.digits)

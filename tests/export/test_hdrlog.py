@@ -15,6 +15,8 @@ from agentmon.export.hdrlog import decode, encode, interval_log, tag
 from agentmon.model.buckets import DAY_NS, Layout
 
 LAYOUT = Layout()
+#: Lone surrogates included.
+ANY_TEXT = st.text(st.characters(), max_size=5)
 DURATIONS = st.lists(st.integers(0, DAY_NS), max_size=200)
 
 
@@ -43,8 +45,8 @@ def read(log: bytes, folder: Path) -> list[HdrHistogram]:
     return found
 
 
-@settings(max_examples=30)  # the package takes 10 ms for a quantile of 4 digits
-@given(DURATIONS, st.integers(1, 4))
+@settings(max_examples=20)  # the package takes 10 ms to look at every cell
+@given(DURATIONS, st.integers(1, 3))
 def test_counts_and_percentiles_equal_those_of_the_package(values: list[int], digits: int) -> None:
     """What is encoded here is to the package what it would have recorded itself."""
     layout = Layout(digits=digits)
@@ -54,14 +56,13 @@ def test_counts_and_percentiles_equal_those_of_the_package(values: list[int], di
     assert (ours.significant_figures, ours.counts_len) == (digits, theirs.counts_len)
     for index in {layout.index(value) for value in values} | set(range(0, layout.size, 97)):
         assert ours.get_count_at_index(index) == theirs.get_count_at_index(index)
-    for percentile in (0.1, 50, 90, 99, 99.9, 100):
-        assert ours.get_value_at_percentile(percentile) == (
-            theirs.get_value_at_percentile(percentile)
-        )
+    percentiles = [0.1, 50, 90, 99, 99.9, 100]
+    expected = theirs.get_percentile_to_value_dict(percentiles)
+    assert ours.get_percentile_to_value_dict(percentiles) == expected
 
 
-@settings(max_examples=30)
-@given(DURATIONS, st.integers(1, 4))
+@settings(max_examples=20)
+@given(DURATIONS, st.integers(1, 3))
 def test_decoding_gives_back_what_was_encoded(values: list[int], digits: int) -> None:
     """Layout and counts survive the way there and back."""
     layout = Layout(digits=digits)
@@ -127,7 +128,7 @@ def test_the_log_begins_with_its_version_and_legend() -> None:
     assert rest[-1].startswith('"StartTimestamp","Interval_Length"')
 
 
-@given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
+@given(st.tuples(ANY_TEXT, ANY_TEXT), st.tuples(ANY_TEXT, ANY_TEXT))
 def test_tags_are_safe_and_tell_series_apart(one: tuple[str, str], other: tuple[str, str]) -> None:
     """A tag holds nothing that ends it, and two series have two tags."""
     mine = tag("agent", one, "ok")

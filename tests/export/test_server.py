@@ -257,7 +257,7 @@ def test_a_large_answer_arrives_whole(serve: Serve) -> None:
     """An answer that no socket buffer holds is sent as the client takes it."""
     body = os.urandom(8_000_000)
     server = serve(responder=Answering(body))
-    with connect(server, receive_buffer=4096) as sock:
+    with connect(server, receive_buffer=65536) as sock:
         sock.sendall(GET)
         wait_until(lambda: any(c.outgoing for c in server._connections.values()))
         assert read_one(sock).endswith(body)
