@@ -24,7 +24,7 @@ from agentmon.errors import (
     DeclarationError,
     EndpointError,
 )
-from agentmon.instrument.call import Call, current
+from agentmon.instrument.call import Call, current, usage
 from agentmon.instrument.carry import carry, carrying
 from agentmon.instrument.operation import (
     Operation,
@@ -60,6 +60,7 @@ __all__ = [
     "statistics",
     "step",
     "tool",
+    "usage",
     "workflow",
     "wsgi_app",
 ]

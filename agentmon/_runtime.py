@@ -17,7 +17,7 @@ from agentmon.errors import ConfigError, EndpointError
 from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.classify import Classifier
 from agentmon.model import catalogue
-from agentmon.model.snapshot import Family
+from agentmon.model.snapshot import Family, OperationSnapshot
 from agentmon.model.statistics import Statistics, variance_shares
 from agentmon.model.summary import OperationSummary, summarise
 from agentmon.record.registry import MAX_SERIES, Registry
@@ -297,18 +297,25 @@ def statistics(
     if registry is None:
         return []
     found: list[OperationSummary] = []
-    by_kind: dict[str, list[tuple[tuple[str, ...], Statistics]]] = {}
+    by_kind: dict[str, list[tuple[OperationSnapshot, Statistics]]] = {}
     for operation in registry.snapshot().operations:
         chosen = operation.life if window is None else operation.windows[window]
-        by_kind.setdefault(operation.kind, []).append((operation.labels, chosen))
+        by_kind.setdefault(operation.kind, []).append((operation, chosen))
     for each, members in by_kind.items():
         if kind not in (None, each):
             continue
         names = [label.name for label in catalogue.OPERATIONS[each].labels]
         shares = variance_shares([chosen for _, chosen in members])
         found.extend(
-            OperationSummary(each, dict(zip(names, labels, strict=True)), summarise(chosen), share)
-            for (labels, chosen), share in zip(members, shares, strict=True)
+            OperationSummary(
+                kind=each,
+                labels=dict(zip(names, operation.labels, strict=True)),
+                summary=summarise(chosen),
+                variance_share=share,
+                in_flight=operation.in_flight,
+                errors=operation.errors,
+            )
+            for (operation, chosen), share in zip(members, shares, strict=True)
         )
     return found
 

@@ -225,6 +225,19 @@ def test_variance_shares_are_of_one_kind() -> None:
     assert shares == pytest.approx({"t": 0.5, "u": 0.5, "w": 1.0})
 
 
+def test_statistics_tell_what_is_in_flight_and_what_failed() -> None:
+    """A summary holds the calls that have not ended and the failures by type."""
+    agentmon.configure(spans="none")
+    running = agentmon.agent("a").begin()
+    agentmon.agent("a").begin().end(error=ValueError())
+    (summary,) = agentmon.statistics()
+    assert summary.in_flight == 1
+    assert summary.errors == {"ValueError": 1}
+    running.end()
+    (summary,) = agentmon.statistics()
+    assert summary.in_flight == 0
+
+
 def test_statistics_of_an_operation_without_calls() -> None:
     """A call that has begun shows, with a count of 0 and no numbers."""
     with capture():

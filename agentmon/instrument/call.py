@@ -37,6 +37,7 @@ __all__ = [
     "enter_cell",
     "finish",
     "restore",
+    "usage",
 ]
 
 #: What was current before `activate`: the frame, and what puts OpenTelemetry's context back.
@@ -211,6 +212,24 @@ def current() -> Call | None:
     call.parent = None
     call.recorder = frame
     return call
+
+
+def usage(*, input_tokens: int = 0, output_tokens: int = 0, cached_tokens: int = 0) -> None:
+    """
+    Note the tokens that the current model call used; see `Call.usage`.
+
+    For use within a decorated function. Nothing happens outside any call or while recording is off.
+
+    Args:
+        input_tokens: Tokens sent, cached ones included.
+        output_tokens: Tokens received.
+        cached_tokens: The part of the input that was read from a cache.
+    """
+    call = current()
+    if call is not None:
+        call.usage(
+            input_tokens=input_tokens, output_tokens=output_tokens, cached_tokens=cached_tokens
+        )
 
 
 def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) -> Call:

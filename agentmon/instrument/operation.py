@@ -112,7 +112,7 @@ class Operation:
             )
             site = Site(declared)
         if self._named_by is not None:
-            site = Site(declared, _naming(declared, self._named_by))
+            site = Site(declared, _naming(declared.kind, self._named_by))
         return site
 
     def _decorate_class(self, cls: type) -> None:
@@ -539,19 +539,17 @@ def _default_name(target: Any) -> str:
     return qualified.rpartition("<locals>.")[2][:_LONGEST_NAME]
 
 
-def _naming(declaration: Declaration, named_by: Callable[..., str]) -> Naming:
-    """Makes declarations from arguments, and the declared one where that fails."""
+def _naming(kind: str, named_by: Callable[..., str]) -> Naming:
+    """Makes names from arguments, and None where that fails."""
 
-    def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Declaration:
+    def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         try:
             name = named_by(*args, **kwargs)
-            _check_text(declaration.kind, "name", name or None)
+            _check_text(kind, "name", name or None)
         except Exception:  # noqa: BLE001  # the host's call goes on whatever this function does
             if ACTIVE.registry is not None:
                 ACTIVE.registry.drop("naming_failed", 1)
-            return declaration
-        if declaration.kind == "model_call":
-            return dataclasses.replace(declaration, model=name)
-        return dataclasses.replace(declaration, name=name)
+            return None
+        return name
 
     return naming

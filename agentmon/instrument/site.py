@@ -17,8 +17,8 @@ __all__ = ["Naming", "Site"]
 
 _MOST_CACHED = 1000
 
-#: Makes the declaration of one call from its arguments.
-Naming = Callable[[tuple[Any, ...], dict[str, Any]], "Declaration"]
+#: Makes the name of one call from its arguments; None where that fails.
+Naming = Callable[[tuple[Any, ...], dict[str, Any]], "str | None"]
 
 
 class Site:
@@ -27,7 +27,7 @@ class Site:
 
     Args:
         declaration: The operation.
-        naming: Makes the declaration of each call from its arguments instead.
+        naming: Makes the name of each call from its arguments instead; of a model call, the model.
     """
 
     __slots__ = ("__weakref__", "_named", "declaration", "fast", "naming", "recorders")
@@ -39,7 +39,7 @@ class Site:
         self.recorders: dict[Scope | None, Recorder] = {}
         #: The same while calls may take the fast path, and empty otherwise.
         self.fast: dict[Scope | None, Recorder] = {}
-        self._named: dict[Declaration, Site] = {}
+        self._named: dict[str, Site] = {}
         ACTIVE.sites.add(self)
         self.switch(ACTIVE.mode)
 
@@ -72,10 +72,10 @@ class Site:
         """The site for a call with these arguments; itself where its name is fixed."""
         if self.naming is None:
             return self
-        declaration = self.naming(args, kwargs)
-        site = self._named.get(declaration)
+        name = self.naming(args, kwargs)
+        site = self._named.get(name or "")
         if site is None:
-            site = Site(declaration)
+            site = Site(self.declaration if name is None else self.declaration.named(name))
             if len(self._named) < _MOST_CACHED:
-                self._named[declaration] = site
+                self._named[name or ""] = site
         return site

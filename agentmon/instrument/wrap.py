@@ -96,11 +96,8 @@ def _dressed(wrapper: Callable[..., Any], target: Callable[..., Any]) -> Callabl
     functools.update_wrapper(wrapper, target, updated=("__dict__",) if described else ())
     if not hasattr(target, "__name__"):
         wrapper.__name__ = wrapper.__qualname__ = _name_of(target)
-    for extra in (
-        "cache_info",
-        "cache_clear",
-        "cache_parameters",
-    ):  # of functools.lru_cache
+    # What functools.lru_cache offers beside the call itself.
+    for extra in ("cache_info", "cache_clear", "cache_parameters"):
         if hasattr(target, extra):
             setattr(wrapper, extra, getattr(target, extra))
     return wrapper

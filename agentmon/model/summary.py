@@ -64,12 +64,16 @@ class OperationSummary:
         summary: Its calls.
         variance_share: How much it contributes to the variance of all operations of its kind
             together; the shares of a kind add up to 1.
+        in_flight: Calls begun and not ended.
+        errors: Failures since recording began, by type.
     """
 
     kind: str
     labels: Mapping[str, str]
     summary: Summary
     variance_share: float
+    in_flight: int
+    errors: Mapping[str, int]
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ What a user declared about an operation, and the names around it that its series
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Declaration", "Scope"]
 
@@ -51,6 +51,12 @@ class Declaration:
     team: str = ""
     tier: str = ""
     interrupts: tuple[type[BaseException], ...] = ()
+
+    def named(self, name: str) -> Declaration:
+        """The same by another name; a model call, of another model."""
+        if self.kind == "model_call":
+            return replace(self, model=name)
+        return replace(self, name=name)
 
     def label_values(self, scope: Scope) -> tuple[str, ...]:
         """Values of the kind's labels for a call made within *scope*."""

@@ -65,8 +65,7 @@ class LocalModel:
                 if written >= max_tokens:
                     return
         finally:  # whoever closes the stream early pays for what was written
-            if call := agentmon.current():
-                call.usage(input_tokens=len(tokens), output_tokens=written, cached_tokens=cached)
+            agentmon.usage(input_tokens=len(tokens), output_tokens=written, cached_tokens=cached)
 
     def embed(self, text: str) -> list[float]:
         """The direction of a text: a unit vector in which texts on one subject are close."""

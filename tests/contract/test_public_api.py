@@ -57,6 +57,7 @@ def test_the_door_is_this() -> None:
         "statistics",
         "step",
         "tool",
+        "usage",
         "workflow",
     }
     assert set(agentmon.testing.__all__) == {"Ended", "ManualClock", "Recorded", "capture"}

@@ -264,6 +264,30 @@ def test_usage_through_current_in_a_decorated_function(recorded: Recorded) -> No
     assert recorded.value("agentmon_model_tokens_total", token_type="input") == 21  # noqa: S106
 
 
+def test_usage_of_the_current_call(recorded: Recorded) -> None:
+    """agentmon.usage() notes tokens on the model call around it, and on no other."""
+
+    @agentmon.model_call("chat", model="m")
+    def ask() -> None:
+        agentmon.usage(input_tokens=7, output_tokens=2)
+
+    ask()
+    agentmon.usage(input_tokens=100)
+    assert recorded.value("agentmon_model_tokens_total", token_type="input") == 7  # noqa: S106
+    assert recorded.value("agentmon_model_tokens_total", token_type="output") == 2  # noqa: S106
+
+
+def test_usage_does_nothing_while_recording_is_off() -> None:
+    """agentmon.usage() in a model call of an unconfigured process is harmless."""
+
+    @agentmon.model_call("chat", model="m")
+    def ask() -> str:
+        agentmon.usage(input_tokens=7)
+        return "answer"
+
+    assert ask() == "answer"
+
+
 # ------------------------------------------------------------------ handles
 
 

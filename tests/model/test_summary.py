@@ -51,4 +51,5 @@ def test_the_summary_of_nothing() -> None:
 def test_an_operation_is_named_by_its_first_label() -> None:
     """The name of an operation is the value of its kind's first label."""
     summary = summarise(Statistics(LAYOUT))
-    assert OperationSummary("tool", {"tool": "search", "agent": "a"}, summary, 0.0).name == "search"
+    labels = {"tool": "search", "agent": "a"}
+    assert OperationSummary("tool", labels, summary, 0.0, 0, {}).name == "search"
