@@ -249,7 +249,7 @@ def test_statistics_of_an_operation_without_calls() -> None:
 
 
 @pytest.mark.parametrize("configured", [False, True])
-def test_windows_and_kinds_that_are_none(configured: bool) -> None:  # noqa: FBT001
+def test_windows_and_kinds_that_are_none(configured: bool) -> None:
     """An unknown window or kind is refused, also before configure()."""
     if configured:
         agentmon.configure(spans="none")
