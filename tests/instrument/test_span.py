@@ -328,6 +328,19 @@ def test_naming_by_arguments_names_the_span(traced: Recorded, spans: Spans) -> N
     assert [s.name for s in spans.ended()] == ["invoke_agent one"]
 
 
+@pytest.mark.usefixtures("traced")
+def test_span_has_the_full_name_beyond_the_bound_of_a_label(spans: Spans) -> None:
+    """Where the label has become other, the span still has the name that was given."""
+
+    @agentmon.agent(named_by=lambda n: f"a{n}")
+    def work(n: int) -> int:
+        return n
+
+    for n in range(1002):
+        work(n)
+    assert spans.ended()[-1].name == "invoke_agent a1001"
+
+
 class _Broken:
     """A tracer, or a span, whose chosen methods raise."""
 
