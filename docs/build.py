@@ -29,7 +29,7 @@ MEND = "make build"
 PARTS: dict[str, tuple[str, ...]] = {
     "Start and stop": ("configure", "endpoint", "shutdown"),
     "Mark code": ("agent", "tool", "model_call", "workflow", "step", "Operation"),
-    "Calls": ("Call", "current"),
+    "Calls": ("Call", "current", "usage"),
     "Threads": ("carry", "carrying"),
     "Look": ("statistics", "OperationSummary", "Summary"),
     "Serve within the host": ("asgi_app", "wsgi_app", "prometheus_collector"),
