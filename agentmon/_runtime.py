@@ -334,6 +334,7 @@ def _after_fork_in_child() -> None:
     if registry is None or settings is None:
         return
     registry.abandon_lock()
+    ACTIVE.abandon_lock()
     fresh = Registry(settings.layout, registry.clock, settings.max_series)
     _runtime.registry = fresh
     _runtime.endpoint = _answering(settings, fresh)

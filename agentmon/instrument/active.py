@@ -6,6 +6,7 @@ Only `agentmon._runtime` and `agentmon.testing` turn it.
 
 from __future__ import annotations
 
+from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
@@ -45,7 +46,7 @@ class Active:
         is in force by then.
     """
 
-    __slots__ = ("classifier", "clock", "mode", "registry", "sites", "spans", "watch")
+    __slots__ = ("classifier", "clock", "lock", "mode", "registry", "sites", "spans", "watch")
 
     def __init__(self) -> None:
         self.mode = OFF
@@ -56,6 +57,8 @@ class Active:
         #: Looks for a tracer provider that the host sets later.
         self.watch: ProviderWatch | None = None
         self.sites: WeakSet[Switched] = WeakSet()
+        #: Held by whoever changes what is in force.
+        self.lock = RLock()
 
     def turn_on(
         self,
@@ -75,24 +78,26 @@ class Active:
             watch: Asked now and then whether there is a reason to make spans by now.
             mode: METRICS or DETAILS; by default DETAILS where there are spans.
         """
-        self._switch(OFF)
-        self.registry = registry
-        self.clock = registry.clock
-        self.classifier = classifier
-        self.spans = spans
-        self.watch = watch
-        for site in self._every_site():
-            site.forget()
-        self._switch(mode or (METRICS if spans is None else DETAILS))
+        with self.lock:
+            self._switch(OFF)
+            self.registry = registry
+            self.clock = registry.clock
+            self.classifier = classifier
+            self.spans = spans
+            self.watch = watch
+            for site in self._every_site():
+                site.forget()
+            self._switch(mode or (METRICS if spans is None else DETAILS))
 
     def turn_off(self) -> None:
         """Let calls through unrecorded from now on."""
-        self._switch(OFF)
-        self.registry = None
-        self.spans = None
-        self.watch = None
-        for site in self._every_site():
-            site.forget()
+        with self.lock:
+            self._switch(OFF)
+            self.registry = None
+            self.spans = None
+            self.watch = None
+            for site in self._every_site():
+                site.forget()
 
     def look(self) -> None:
         """
@@ -102,10 +107,17 @@ class Active:
         """
         watch = self.watch
         spans = None if watch is None else watch.look(self.clock)
-        if spans is not None:
-            self.spans = spans
-            self.watch = None
-            self._switch(DETAILS)
+        if spans is None:
+            return
+        with self.lock:
+            if self.watch is watch:  # else something else is in force by now
+                self.spans = spans
+                self.watch = None
+                self._switch(DETAILS)
+
+    def abandon_lock(self) -> None:
+        """Replace the lock: in a forked child, its holder may not exist."""
+        self.lock = RLock()
 
     def _switch(self, mode: int) -> None:
         self.mode = mode

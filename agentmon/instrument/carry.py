@@ -7,6 +7,7 @@ Tasks of asyncio inherit it by themselves; threads and executors do not.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 __all__ = ["carry", "carrying"]
+
+#: Kinds of function whose body runs after the call.
+_LATER = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +41,16 @@ def carry(fn: Callable[P, R]) -> Callable[P, R]:
     Returns:
         A function that runs *fn* in a copy of the context in which `carry` was called. It may be
         called many times and by many threads at once.
+
+    Raises:
+        DeclarationError: If *fn* is a coroutine function or a generator function: their bodies run
+            in the context of whoever awaits or iterates them.
     """
+    if any(check(fn) for check in _LATER):
+        raise DeclarationError(
+            f"carry: got {fn!r}, allowed a plain function: the body of a coroutine or generator "
+            "runs in the context of whoever awaits or iterates it"
+        )
     context = copy_context()
 
     @functools.wraps(fn)

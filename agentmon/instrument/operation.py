@@ -176,8 +176,10 @@ class Operation:
             The call; `Call.end` ends it.
 
         Raises:
-            DeclarationError: If the operation has no name.
+            DeclarationError: If the operation has no name, or *parent* is no call.
         """
+        if parent is not None and not isinstance(parent, Call):
+            raise DeclarationError(f"parent: got {parent!r}, allowed a Call or None")
         if parent is None:
             return begin(self._block_site(), CURRENT.get())
         return begin(self._block_site(), parent, explicit_parent=True)
@@ -460,7 +462,7 @@ def _operation(
     return made(name) if bare else made
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(4096, typed=True)  # or True would pass for a 1 seen before
 def _site(  # noqa: PLR0917  # lru_cache is fastest by position
     kind: str,
     name: str,

@@ -250,3 +250,18 @@ def test_interpreter_exit_amid_calls() -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+def test_a_provider_found_while_recording_ends_changes_nothing() -> None:
+    """What a look around finds is ignored once recording was turned off during the look."""
+
+    class Watch:
+        def look(self, _clock: object) -> object:
+            ACTIVE.turn_off()
+            return object()
+
+    registry = Registry(Layout(), perf_counter_ns)
+    ACTIVE.turn_on(registry, Classifier(), watch=Watch())  # type: ignore[arg-type]
+    ACTIVE.look()
+    assert ACTIVE.mode is OFF
+    assert ACTIVE.spans is None

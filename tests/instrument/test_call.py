@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import agentmon
+from agentmon.errors import DeclarationError
 from agentmon.instrument.call import CURRENT, IDLE, Call
 from agentmon.testing import ManualClock, Recorded, capture
 from tests.instrument.recording import errors, outcomes, recording
@@ -462,3 +463,10 @@ def test_chain_of_tasks_keeps_no_ancestors(recorded: Recorded) -> None:
     asyncio.run(main())
     assert outcomes(recorded) == {"ok": 101}
     assert alive[0] < 20
+
+
+def test_a_parent_that_is_no_call_is_refused(recorded: Recorded) -> None:
+    """begin() says at once that its parent is no call, and begins nothing."""
+    with pytest.raises(DeclarationError, match="allowed a Call or None"):
+        agentmon.agent("a").begin(parent="b")  # type: ignore[arg-type]
+    assert recorded.value("agentmon_agent_in_flight") is None

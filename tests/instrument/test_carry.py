@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -97,3 +97,22 @@ def test_executor_of_processes_is_refused() -> None:
         pytest.raises(DeclarationError, match="carrying: got a ProcessPoolExecutor, allowed"),
     ):
         agentmon.carrying(executor)
+
+
+async def _coroutine() -> None:
+    """Run when it is awaited."""
+
+
+def _generator() -> Iterator[int]:
+    yield 1
+
+
+async def _async_generator() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("later", [_coroutine, _generator, _async_generator])
+def test_what_runs_later_cannot_be_carried(later: Callable[..., object]) -> None:
+    """A function whose body runs after the call is refused, as its context would not be carried."""
+    with pytest.raises(DeclarationError, match="allowed a plain function"):
+        agentmon.carry(later)

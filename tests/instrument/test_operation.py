@@ -298,3 +298,10 @@ def test_facts_of_an_agent(recorded: Recorded) -> None:
         )
         == 1
     )
+
+
+def test_true_is_no_timeout_even_where_one_was_declared() -> None:
+    """A timeout of True is refused also after the same operation was declared with 1."""
+    agentmon.tool("hasty", timeout=1)
+    with pytest.raises(DeclarationError, match="timeout"):
+        agentmon.tool("hasty", timeout=True)
