@@ -1,0 +1,103 @@
+"""The command ``agentmon``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from agentmon._version import __version__
+from agentmon.export.terminal import SORTS
+from agentmon.export.top import StatusError, once, status_url, watch
+from agentmon.record.window import WINDOWS
+
+__all__ = ["main"]
+
+_LEAST_INTERVAL_SECONDS = 0.2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    Args:
+        arguments: What follows its name; by default what this process was started with.
+
+    Returns:
+        The exit status: 0, or 1 if there was no status to show.
+    """
+    chosen = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows question marks
+            stream.reconfigure(errors="replace")
+    try:
+        if chosen.once or not (sys.stdout.isatty() and sys.stdin.isatty()):
+            once(chosen.url, chosen.window, chosen.sort)
+        else:
+            watch(chosen.url, chosen.window, chosen.sort, chosen.interval)
+    except StatusError as error:
+        print(f"agentmon top: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has enough; the interpreter shall not complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="agentmon", description="See how AI agents perform.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"agentmon {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    top = commands.add_parser(
+        "top",
+        help="show the agents of a running process in the terminal",
+        description="Show the agents of a running process, live. Keys: 1, 5, h choose the window, "
+        "s the order, q quits. Where the output is no terminal it is written once.",
+        allow_abbrev=False,
+    )
+    top.add_argument(
+        "url",
+        metavar="URL",
+        type=_url,
+        help="where the process serves, such as 127.0.0.1:9464",
+    )
+    top.add_argument(
+        "--window", choices=list(WINDOWS), default="5m", help="what to look back over (%(default)s)"
+    )
+    top.add_argument(
+        "--sort", choices=list(SORTS), default="traffic", help="order of the rows (%(default)s)"
+    )
+    top.add_argument("--once", action="store_true", help="write the status once and exit")
+    top.add_argument(
+        "--interval",
+        type=_interval,
+        default=2.0,
+        metavar="SECONDS",
+        help="how often to ask (%(default)g)",
+    )
+    return parser
+
+
+def _url(text: str) -> str:
+    try:
+        return status_url(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _LEAST_INTERVAL_SECONDS <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, allowed {_LEAST_INTERVAL_SECONDS} seconds or more"
+        )
+    return seconds
