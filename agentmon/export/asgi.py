@@ -59,7 +59,8 @@ async def _answer(mount: Mount, scope: _Message, send: _Send) -> None:
     response = await to_thread(
         mount.respond,
         scope["method"],
-        _below(scope["path"], scope.get("root_path", "")),
+        # Some frameworks leave the prefix on the path, as the standard says; some take it off.
+        scope["path"].removeprefix(scope.get("root_path", "")),
         scope.get("query_string", b"").decode("latin-1"),
         headers,
     )
@@ -83,14 +84,3 @@ async def _live(receive: _Receive, send: _Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
-
-
-def _below(path: str, prefix: str) -> str:
-    """
-    The path below where the application is mounted.
-
-    Some frameworks leave the prefix on the path, as the standard says, and some take it off.
-    """
-    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
-        return path[len(prefix) :]
-    return path

@@ -366,8 +366,6 @@ def _preferences(header: str) -> Iterable[tuple[str, dict[str, str], float]]:
     """What a header of the Accept family lists: value, parameters and quality of each."""
     for item in header.split(","):
         value, *rest = (part.strip().lower() for part in item.split(";"))
-        if not value:
-            continue
         parameters = {
             name.strip(): text.strip().strip('"')
             for name, sign, text in (part.partition("=") for part in rest)

@@ -72,6 +72,7 @@ def test_request_headers_and_query_count(endpoint: Endpoint) -> None:
     headers = [
         (b"Accept", b"application/json"),
         (b"accept", b"application/openmetrics-text"),
+        (b"accept", b"image/png"),
         (b"accept-encoding", b"gzip"),
     ]
     start, body = run(asgi_app(lambda: endpoint), http("/", headers=headers))
