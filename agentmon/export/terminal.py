@@ -52,6 +52,7 @@ _NO_BREAK = "\u00a0"
 _GAP = 2
 _LEAST_NAME = 16
 _MOST_NAME = 44
+_LEAST_LABELS = 4  # less would be an ellipsis alone
 _FEW_CALLS = 4
 
 
@@ -521,7 +522,9 @@ class _Screen:
     ) -> list[_Piece]:
         stats = self._stats(operation)
         name = _cut(plain(operation["name"]), name_width)
-        labels = _pad(f" {plain(_labels(operation))}", name_width - _cells(name))
+        room = name_width - _cells(name)
+        text = f" {plain(_labels(operation))}" if room >= _LEAST_LABELS else ""
+        labels = _pad(text, room)
         pieces = [_Piece(name), _Piece(labels, "muted")]
         for column in columns:
             text, style = column.cell(operation, stats)
