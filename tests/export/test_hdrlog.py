@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentmon.export.hdrlog import decode, encode, interval_log, tag
@@ -128,6 +128,8 @@ def test_the_log_begins_with_its_version_and_legend() -> None:
     assert rest[-1].startswith('"StartTimestamp","Interval_Length"')
 
 
+@example(("\udc80", ""), ("?", ""))
+@example(("a/b", "c"), ("a", "b/c"))
 @given(st.tuples(ANY_TEXT, ANY_TEXT), st.tuples(ANY_TEXT, ANY_TEXT))
 def test_tags_are_safe_and_tell_series_apart(one: tuple[str, str], other: tuple[str, str]) -> None:
     """A tag holds nothing that ends it, and two series have two tags."""
