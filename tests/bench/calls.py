@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import agentmon
-from tests.bench.peering import RAW_CALLS, RawSpans, prometheus_cached, prometheus_labels
+from tests.bench.prometheus import prometheus_cached, prometheus_labels
 from tests.bench.rounds import Case, Timing, interleave, loop_async, loop_sync
+from tests.bench.spans import RAW_CALLS, RawSpans
 from tests.bench.table import Row, at_most, no_target
 
 __all__ = ["disabled", "metered"]

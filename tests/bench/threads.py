@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from prometheus_client import Counter
 
 import agentmon
-from tests.bench.peering import prometheus_cached, prometheus_labels
+from tests.bench.prometheus import prometheus_cached, prometheus_labels
 from tests.bench.rounds import Case, interleave, own_code
 from tests.bench.table import Row, at_least, at_most
 

@@ -1,0 +1,54 @@
+"""The measurements run. What they find depends on the machine, and is not tested."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROWS = (
+    "not configured, def",
+    "not configured, async def",
+    "decorated def",
+    "decorated async def",
+    "tool in agent",
+    "generator of 3 items",
+    "with agentmon.tool(...)",
+    "folding, for each call",
+    "8 threads on one series",
+    "lost by these threads",
+    "scrape of 10,000 counters",
+    "scrape of 100 histograms",
+    "gzip of the 10,000 counters",
+    "a series that was never called",
+    "lifetime histogram, every cell used",
+    "windows, durations from 1 µs to 24 h alike",
+    "error of lifetime quantiles",
+    "error of quantiles over 1 minute",
+    "import agentmon",
+    "threads started and unwanted modules loaded by it",
+)
+
+
+@pytest.mark.slow
+def test_a_trial_prints_every_row_and_writes_the_table(tmp_path: Path) -> None:
+    """``--quick`` ends well, prints all rows, and puts them between the markers of a document."""
+    document = tmp_path / "performance.md"
+    document.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick", "--write", str(document)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    written = document.read_text(encoding="utf-8")
+    for row in ROWS:
+        assert f"\n{row}  " in done.stdout
+        assert f"| {row} |" in written
+    assert "old" not in written
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
