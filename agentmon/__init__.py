@@ -7,6 +7,8 @@ call `configure`; see the README for the first steps.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from agentmon._runtime import (
     asgi_app,
     configure,
@@ -34,7 +36,9 @@ from agentmon.instrument.operation import (
     tool,
     workflow,
 )
-from agentmon.model.summary import OperationSummary, Summary
+
+if TYPE_CHECKING:
+    from agentmon.model.summary import OperationSummary, Summary
 
 __all__ = [
     "AgentmonError",
@@ -64,3 +68,12 @@ __all__ = [
     "workflow",
     "wsgi_app",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what only those need who look at `statistics`, when they do."""
+    if name in ("OperationSummary", "Summary"):
+        from agentmon.model import summary  # noqa: PLC0415  # see above
+
+        return getattr(summary, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,17 +12,12 @@ from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Literal
 
-from agentmon import _settings
 from agentmon.errors import ConfigError, EndpointError
-from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.active import ACTIVE, OFF
 from agentmon.instrument.classify import Classifier
-from agentmon.model import catalogue
-from agentmon.model.snapshot import Family, OperationSnapshot
-from agentmon.model.statistics import Statistics, variance_shares
-from agentmon.model.summary import OperationSummary, summarise
-from agentmon.record.registry import MAX_SERIES, Registry
-from agentmon.record.window import WINDOWS
+from agentmon.record.limits import MAX_SERIES
 
+# The rest is loaded by `configure`: many processes import instrumented code and never call it.
 if TYPE_CHECKING:
     from agentmon._settings import Exceptions, Settings
     from agentmon.export.asgi import ASGIApplication
@@ -30,6 +25,10 @@ if TYPE_CHECKING:
     from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
+    from agentmon.model.snapshot import Family, OperationSnapshot
+    from agentmon.model.statistics import Statistics
+    from agentmon.model.summary import OperationSummary
+    from agentmon.record.registry import Registry
 
 __all__ = [
     "asgi_app",
@@ -97,11 +96,13 @@ def configure(
         process_metrics: Serve ``process_*`` and ``python_*`` metrics as well.
 
     Raises:
-        ConfigError: If an argument or variable cannot be used, or agentmon is configured otherwise
-            already.
+        ConfigError: If an argument or variable cannot be used, if agentmon is configured otherwise
+            already, or within ``agentmon.testing.capture()``.
         EndpointError: If the address cannot be had.
     """
-    settings = _settings.resolve(
+    from agentmon._settings import resolve  # noqa: PLC0415
+
+    settings = resolve(
         os.environ,
         service=service,
         region=region,
@@ -116,6 +117,10 @@ def configure(
         process_metrics=process_metrics,
     )
     with _runtime.lock:
+        if _runtime.settings is None and ACTIVE.mode is not OFF:
+            raise ConfigError(
+                "agentmon.testing.capture() is recording: call configure() before it or after it"
+            )
         if _runtime.settings is not None:
             if _runtime.settings != settings:
                 raise ConfigError(
@@ -130,6 +135,7 @@ def configure(
 
 def _start(settings: Settings) -> None:
     from agentmon.instrument.span import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
+    from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
     provider = None if settings.spans == "none" else host_provider()
@@ -175,7 +181,10 @@ def _served(settings: Settings, answering: Endpoint, address: str) -> Server | N
     """A server of the endpoint; None where it may do without and the address cannot be had."""
     from agentmon.export.server import Server, parse_address  # noqa: PLC0415  # only to serve
 
-    host, port = parse_address(address)
+    try:
+        host, port = parse_address(address)
+    except ConfigError as error:
+        raise ConfigError(f"serve (or AGENTMON_SERVE): {error}") from None
     try:
         return Server(answering, host, port)
     except EndpointError as error:
@@ -289,6 +298,11 @@ def statistics(
     Raises:
         ValueError: If *window* or *kind* is not known.
     """
+    from agentmon.model import catalogue  # noqa: PLC0415
+    from agentmon.model.statistics import variance_shares  # noqa: PLC0415
+    from agentmon.model.summary import OperationSummary, summarise  # noqa: PLC0415
+    from agentmon.record.window import WINDOWS  # noqa: PLC0415
+
     if window is not None and window not in WINDOWS:
         raise ValueError(f"window: got {window!r}, allowed None, {', '.join(WINDOWS)}")
     if kind is not None and kind not in catalogue.KINDS:
@@ -335,7 +349,7 @@ def _after_fork_in_child() -> None:
         return
     registry.abandon_lock()
     ACTIVE.abandon_lock()
-    fresh = Registry(settings.layout, registry.clock, settings.max_series)
+    fresh = type(registry)(settings.layout, registry.clock, settings.max_series)
     _runtime.registry = fresh
     _runtime.endpoint = _answering(settings, fresh)
     ACTIVE.turn_on(fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch)

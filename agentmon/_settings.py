@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from agentmon.errors import ConfigError
 from agentmon.model.buckets import EDGES_S, Layout
-from agentmon.record.registry import MAX_SERIES
+from agentmon.record.limits import MAX_SERIES
 
 __all__ = ["Exceptions", "Settings", "resolve"]
 
@@ -111,13 +111,13 @@ def resolve(
         service=service,
         region=region,
         serve=serve,
-        serve_optional=bool(serve_optional),
+        serve_optional=_yes_or_no("serve_optional", serve_optional),
         spans=chosen,  # type: ignore[arg-type]  # one of _SPANS
         interrupts=_exceptions("interrupts", interrupts),
         timeouts=_exceptions("timeouts", timeouts),
         layout=Layout(digits=digits, edges_s=edges_s),
         max_series=max_series,
-        process_metrics=bool(process_metrics),
+        process_metrics=_yes_or_no("process_metrics", process_metrics),
     )
 
 
@@ -126,6 +126,12 @@ def _first(argument: str | None, environ: Mapping[str, str], *names: str) -> str
     if argument is not None:
         return argument
     return next((environ[name] for name in names if environ.get(name)), None)
+
+
+def _yes_or_no(what: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{what}: got {value!r}, allowed True or False")
+    return value
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

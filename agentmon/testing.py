@@ -161,7 +161,7 @@ class Recorded:
 @contextmanager
 def capture(clock: Clock = perf_counter_ns) -> Iterator[Recorded]:
     """
-    Record into a place of its own, whatever is configured, within a ``with`` block.
+    Record into a place of its own within a ``with`` block, without any configuration.
 
     It concerns the whole process: do not use it in two threads at once.
 
@@ -181,5 +181,6 @@ def capture(clock: Clock = perf_counter_ns) -> Iterator[Recorded]:
     try:
         yield Recorded(registry)
     finally:
-        ACTIVE.turn_off()
-        ACTIVE.clock = perf_counter_ns
+        if ACTIVE.registry is registry:
+            ACTIVE.turn_off()
+            ACTIVE.clock = perf_counter_ns

@@ -119,3 +119,29 @@ def test_statistics_see_what_is_captured() -> None:
             clock.advance(1)
         (operation,) = agentmon.statistics()
     assert (operation.name, operation.summary.count) == ("t", 1)
+
+
+def test_configure_within_a_capture_is_refused() -> None:
+    """configure() within capture() says so, and the capture goes on."""
+
+    @agentmon.agent("a")
+    def work() -> None:
+        """Do nothing."""
+
+    with capture() as recorded:
+        with pytest.raises(agentmon.ConfigError, match="capture"):
+            agentmon.configure(spans="none")
+        work()
+    assert [call.outcome for call in recorded.calls()] == ["ok"]
+
+
+def test_a_capture_ends_only_its_own_recording() -> None:
+    """What is configured after a shutdown within a capture goes on after it."""
+    with capture():
+        agentmon.shutdown()
+        agentmon.configure(spans="none")
+    try:
+        agentmon.agent("a").begin().end()
+        assert [each.summary.count for each in agentmon.statistics()] == [1]
+    finally:
+        agentmon.shutdown()

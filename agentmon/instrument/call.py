@@ -10,8 +10,8 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentmon.instrument.active import ACTIVE, METRICS, OFF
-from agentmon.model.outcome import ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
-from agentmon.record.recorder import FULL
+from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
+from agentmon.record.limits import FULL
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -138,10 +138,9 @@ class Call:
                 what *error* means, or ``ok`` without one.
 
         Raises:
-            ValueError: If *outcome* is none of the five; the call goes on.
+            ValueError: If *outcome* is none of the five, or *error* no exception; the call goes on.
         """
-        if outcome is not None and outcome not in OUTCOMES:
-            raise ValueError(f"outcome: got {outcome!r}, allowed {', '.join(OUTCOMES)}")
+        _check_end(error, outcome)
         end_call(self, ACTIVE.clock(), error, outcome)
 
     @contextmanager
@@ -154,6 +153,13 @@ class Call:
             yield self
         finally:
             deactivate(self, before)
+
+
+def _check_end(error: object, outcome: object) -> None:
+    if outcome is not None and outcome not in OUTCOMES:
+        raise ValueError(f"outcome: got {outcome!r}, allowed {', '.join(OUTCOMES)}")
+    if error is not None and not isinstance(error, BaseException):
+        raise ValueError(f"error: got {error!r}, allowed an exception or None")
 
 
 class _TracedCall(Call):
@@ -183,7 +189,7 @@ class _Idle(Call):
         pass
 
     def end(self, *, error: BaseException | None = None, outcome: str | None = None) -> None:
-        pass
+        _check_end(error, outcome)
 
     @contextmanager
     def active(self) -> Iterator[Call]:
@@ -309,30 +315,29 @@ def finish(
         plain = recorder.plain
         plain.append(ended_ns - begun_ns)
         if len(plain) >= FULL:
-            recorder.fold()
+            recorder.relieve()
         return
     error_type = None
     meant = OK
     if error is not None:
-        if isinstance(error, recorder.declaration.interrupts):
-            meant, error_type = INTERRUPTED, None
-        else:
-            try:
-                meant, error_type = ACTIVE.classifier.classify(type(error))
-            except RecursionError:  # the stack is full, which is what ended the call
-                meant, error_type = ERROR, "RecursionError"
+        try:
+            meant, error_type = ACTIVE.classifier.meaning(error, recorder.declaration.interrupts)
+        except RecursionError:  # the stack is full, which is what ended the call
+            meant, error_type = ERROR, "RecursionError"
     if outcome is None:
         outcome = meant
         timeout_ns = recorder.declaration.timeout_ns
-        if timeout_ns is not None and ended_ns - begun_ns > timeout_ns and meant != INTERRUPTED:
+        late = timeout_ns is not None and ended_ns - begun_ns > timeout_ns
+        # Not so where somebody else took the time: a person, or the consumer of a generator.
+        if late and meant != INTERRUPTED and not isinstance(error, GeneratorExit):
             outcome = TIMEOUT
-    if outcome not in (ERROR, TIMEOUT):
+    if outcome not in (ERROR, TIMEOUT) or (outcome == TIMEOUT and meant == CANCELLED):
         error_type = None
     details = recorder.details
     trace_id = 0 if span is None else span.trace_id
     details.append((begun_ns, ended_ns, outcome, error_type, trace_id))
     if len(details) >= FULL:
-        recorder.fold()
+        recorder.relieve()
     if span is not None:
         span.end(ended_ns - begun_ns, outcome, error, error_type)
 
@@ -424,6 +429,8 @@ def restore(frame: Frame | None, token: Token[Frame | None]) -> bool:
         if CURRENT.get() is not frame:
             return False
         CURRENT.set(None if token.old_value is Token.MISSING else token.old_value)
+    except RuntimeError:  # it was done already, and something was raised right after
+        pass
     return True
 
 
@@ -452,9 +459,11 @@ class Measured:
             return
         ended_ns = ACTIVE.clock()
         try:
-            if restore(call, self._token) and self._put_back is not None:
-                self._put_back()
-            end_call(call, ended_ns, error)
+            try:
+                if restore(call, self._token) and self._put_back is not None:
+                    self._put_back()
+            finally:
+                end_call(call, ended_ns, error)
         except RecursionError:  # as in the wrappers of the fast path
             recorder = call.recorder
             begun_ns = recorder.live.pop(call, None)

@@ -4,6 +4,9 @@ From the exception that ended a call to its outcome.
 
 from __future__ import annotations
 
+import builtins
+from typing import Any
+
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, TIMEOUT, Outcome
 
 __all__ = ["Classifier", "qualified_name"]
@@ -28,12 +31,17 @@ _BY_CLASS: tuple[tuple[type[BaseException], Outcome], ...] = (
 )
 
 _MOST_TYPES = 1000
+_LONGEST_NAME = 200
+
+#: Python 3.10 has no groups, and nothing is an instance of no class.
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
 
 
 def qualified_name(error: type[BaseException]) -> str:
     """Name of an exception class with its module, which builtins go without."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
+    module, name = error.__module__, error.__qualname__
+    full = name if module in ("builtins", None) else f"{module}.{name}"
+    return "".join(c if c.isprintable() else "?" for c in full[:_LONGEST_NAME])
 
 
 class Classifier:
@@ -53,6 +61,25 @@ class Classifier:
         self._interrupts = interrupts
         self._timeouts = timeouts
         self._known: dict[type[BaseException], tuple[Outcome, str]] = {}
+
+    def meaning(
+        self, error: BaseException, interrupts: tuple[type[BaseException], ...] = ()
+    ) -> tuple[Outcome, str]:
+        """
+        Outcome and qualified name of an exception.
+
+        Args:
+            error: It; a group means what all its exceptions mean, if that is one and the same.
+            interrupts: Exceptions by which the operation steers itself, besides the general ones.
+        """
+        if interrupts and isinstance(error, interrupts):
+            return INTERRUPTED, qualified_name(type(error))
+        outcome, name = self.classify(type(error))
+        if outcome == ERROR and isinstance(error, _GROUP):
+            meant = {self.meaning(each, interrupts)[0] for each in error.exceptions}
+            if len(meant) == 1:
+                outcome = meant.pop()
+        return outcome, name
 
     def classify(self, error: type[BaseException]) -> tuple[Outcome, str]:
         """Outcome and qualified name of an exception's class."""

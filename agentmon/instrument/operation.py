@@ -128,11 +128,17 @@ class Operation:
     # -------------------------------------------------------------- context manager
 
     def __enter__(self) -> Call:
-        call = begin(self._block_site(), CURRENT.get())
+        around = CURRENT.get()
+        call = begin(self._block_site(), around)
         if call is IDLE:
             self._unrecorded.append(call)
-        else:
+            return call
+        try:
             self._entered[call] = activate(call)
+        except BaseException as error:  # raised by a signal handler: there will be no exit
+            CURRENT.set(around)
+            end_call(call, ACTIVE.clock(), error)
+            raise
         return call
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
@@ -150,8 +156,10 @@ class Operation:
             return
         else:  # left in another context than entered
             call, before = entered.popitem()
-        deactivate(call, before)
-        end_call(call, ended_ns, error)
+        try:
+            deactivate(call, before)
+        finally:
+            end_call(call, ended_ns, error)
 
     async def __aenter__(self) -> Call:
         return self.__enter__()

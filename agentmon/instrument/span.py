@@ -20,7 +20,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from agentmon._version import __version__
 from agentmon.instrument.active import ACTIVE
 from agentmon.model import attributes
-from agentmon.model.outcome import ERROR, OK, TIMEOUT
+from agentmon.model.outcome import ERROR, INTERRUPTED, OK, TIMEOUT
 from agentmon.record.clock import Clock, epoch_offset_ns
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class OpenSpan:
     ) -> None:
         span = self._span
         span.set_attribute(attributes.OUTCOME, outcome)
-        span.set_attribute(attributes.ERROR_TYPE, error_type or outcome)
+        if outcome != INTERRUPTED:  # a pause for a person is meant to be
+            span.set_attribute(attributes.ERROR_TYPE, error_type or outcome)
         if outcome in (ERROR, TIMEOUT):
             span.set_status(Status(StatusCode.ERROR, error_type or outcome))
             if error is not None:

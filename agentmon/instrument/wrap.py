@@ -32,7 +32,7 @@ from agentmon.instrument.call import (
 )
 from agentmon.instrument.site import Site
 from agentmon.model.outcome import ERROR
-from agentmon.record.recorder import FULL
+from agentmon.record.limits import FULL
 
 __all__ = ["wrap"]
 
@@ -123,28 +123,30 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
             with Measured(site.named(args, kwargs)):
                 return fn(*args, **kwargs)
         live = recorder.live
-        token = set_(recorder)
-        key = id(token)  # the call's own while the token is held
-        live[key] = begun_ns = clock()
-        try:
+        key = None
+        try:  # of everything: what a signal handler raises in between must leave nothing behind
+            token = set_(recorder)
+            key = id(token)  # the call's own while the token is held
+            live[key] = begun_ns = clock()
             result = fn(*args, **kwargs) if kwargs else fn(*args)  # the latter is faster
-        except BaseException as error:
-            try:
-                finish(recorder, key, clock(), error)
-            except RecursionError:  # the stack is full: no room to call anything of ours
-                if live.pop(key, None) is not None:
-                    recorder.details.append((begun_ns, clock(), ERROR, "RecursionError", 0))
+            ended_ns = clock()
             reset(token)
+            del live[key]
+            if ended_ns >= recorder.until_ns:
+                enter_cell(recorder, ended_ns)
+            plain = recorder.plain
+            plain.append(ended_ns - begun_ns)
+            if len(plain) >= FULL:
+                recorder.relieve()
+        except BaseException as error:
+            if key in live:
+                try:
+                    finish(recorder, key, clock(), error)
+                except RecursionError:  # the stack is full: no room to call anything of ours
+                    if (begun := live.pop(key, None)) is not None:
+                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0))
+            set_(parent)
             raise
-        ended_ns = clock()
-        reset(token)
-        del live[key]
-        if ended_ns >= recorder.until_ns:
-            enter_cell(recorder, ended_ns)
-        plain = recorder.plain
-        plain.append(ended_ns - begun_ns)
-        if len(plain) >= FULL:
-            recorder.fold()
         return result
 
     return wrapper
@@ -164,31 +166,36 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
             with Measured(site.named(args, kwargs)):
                 return await fn(*args, **kwargs)
         live = recorder.live
-        token = set_(recorder)
-        key = id(token)  # the call's own while the token is held
-        live[key] = begun_ns = clock()
-        try:
+        token = key = None
+        try:  # of everything: what a signal handler raises in between must leave nothing behind
+            token = set_(recorder)
+            key = id(token)  # the call's own while the token is held
+            live[key] = begun_ns = clock()
             result = await (fn(*args, **kwargs) if kwargs else fn(*args))
-        except BaseException as error:
+            ended_ns = clock()
             try:
-                finish(recorder, key, clock(), error)
-            except RecursionError:  # the stack is full: no room to call anything of ours
-                if live.pop(key, None) is not None:
-                    recorder.details.append((begun_ns, clock(), ERROR, "RecursionError", 0))
-            restore(recorder, token)
+                reset(token)
+            except ValueError:  # driven by hand, and ended in another context than it began in
+                restore(recorder, token)
+            del live[key]
+            if ended_ns >= recorder.until_ns:
+                enter_cell(recorder, ended_ns)
+            plain = recorder.plain
+            plain.append(ended_ns - begun_ns)
+            if len(plain) >= FULL:
+                recorder.relieve()
+        except BaseException as error:
+            if key in live:
+                try:
+                    finish(recorder, key, clock(), error)
+                except RecursionError:  # the stack is full: no room to call anything of ours
+                    if (begun := live.pop(key, None)) is not None:
+                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0))
+            if token is None:
+                set_(parent)
+            else:
+                restore(recorder, token)
             raise
-        ended_ns = clock()
-        try:
-            reset(token)
-        except ValueError:  # driven by hand, and ended in another context than it began in
-            restore(recorder, token)
-        del live[key]
-        if ended_ns >= recorder.until_ns:
-            enter_cell(recorder, ended_ns)
-        plain = recorder.plain
-        plain.append(ended_ns - begun_ns)
-        if len(plain) >= FULL:
-            recorder.fold()
         return result
 
     return wrapper

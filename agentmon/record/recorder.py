@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.record.batch import Batch
-from agentmon.record.window import CELL_NS
+from agentmon.record.limits import CELL_NS, CROWDED
 
 if TYPE_CHECKING:
     from threading import RLock
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from agentmon.record.declaration import Declaration, Scope
     from agentmon.record.series import Series
 
-__all__ = ["FULL", "Detail", "Notes", "Recorder"]
-
-#: Calls that may wait to be folded before the next caller folds them.
-FULL = 256
+__all__ = ["Detail", "Notes", "Recorder"]
 
 #: Start, end, outcome, error type or None, trace id or 0.
 Detail = tuple[int, int, str, "str | None", int]
@@ -72,8 +69,8 @@ class Recorder:
         - Nothing is lost and nothing is counted twice with any number of threads: only the holder
           of the registry's lock removes, and it removes just the entries that it has copied;
           appends go behind them.
-        - At most `FULL` entries and one for each thread wait: whoever finds the list full folds
-          it, or waits until somebody has.
+        - At most `CROWDED` entries and one for each thread wait: whoever finds `FULL` of them
+          folds them, unless somebody else is folding; whoever finds them crowded waits for that.
         - A signal handler or finaliser that records while its own thread is folding or reading
           cannot deadlock, whichever series it records into: there is one lock for all of them,
           which its holder can take again, and which then leaves the fold alone.
@@ -124,6 +121,16 @@ class Recorder:
         """Whether anything waits to be folded."""
         return bool(self.plain or self.details or self.usage)
 
+    def relieve(self) -> None:
+        """Fold what waits, unless another thread is folding and not too much waits."""
+        lock = self._notes.lock
+        # Eight threads that all wait for one lock would do little else.
+        if lock.acquire(blocking=max(len(self.plain), len(self.details)) >= CROWDED):
+            try:
+                self.fold()
+            finally:
+                lock.release()
+
     def fold(self) -> None:
         """Move everything that waits into the series."""
         notes = self._notes
@@ -143,21 +150,25 @@ class Recorder:
         if notes.unsaid:
             notes.say()
 
+    # Both take what waits out of its list only when all that can be worked out before is: what a
+    # signal handler raises up to then costs nothing.
+
     def _fold_plain(self) -> None:
-        values = self.plain[:]
-        del self.plain[: len(values)]
+        waiting = self.plain[:]
+        values = waiting
         ended_ns = min(self.until_ns - 1, self._notes.clock())
         timeout = self.declaration.timeout_ns
+        late: list[int] = []
         if timeout is not None and max(values) > timeout:
-            for value in values:
-                if value > timeout:
-                    self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0))
+            late = [value for value in values if value > timeout]
             values = [value for value in values if value <= timeout]
-            if not values:
-                return
-        batch = Batch(self._notes.layout, OK, ended_ns, values)
-        self._add(batch)
-        self._notes.note_returned(self.series, ended_ns, batch.max_ns)
+        batch = Batch(self._notes.layout, OK, ended_ns, values) if values else None
+        del self.plain[: len(waiting)]
+        if batch is not None:
+            self._add(batch)
+            self._notes.note_returned(self.series, ended_ns, batch.max_ns)
+        for value in late:
+            self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0))
 
     def _add_detail(self, detail: Detail) -> None:
         begun, ended, outcome, _, _ = detail
@@ -170,10 +181,9 @@ class Recorder:
             self._notes.drop("clamped", batch.clamped)
 
     def _fold_details(self) -> None:
-        details = self.details[:]
-        del self.details[: len(details)]
         errors = self.series.errors
-        for detail in details:
+        for detail in self.details[:]:
+            del self.details[0]
             self._add_detail(detail)
             error_type = detail[3]
             if error_type is not None:

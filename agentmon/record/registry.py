@@ -17,15 +17,13 @@ from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
 from agentmon.model.snapshot import CallRecord, Family, Sample, Snapshot
 from agentmon.record.clock import Clock
 from agentmon.record.declaration import Declaration, Scope
+from agentmon.record.limits import MAX_SERIES
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.series import Series
 
-__all__ = ["MAX_SERIES", "Registry"]
+__all__ = ["Registry"]
 
 logger = logging.getLogger("agentmon")
-
-#: Series kept by default; declarations beyond it share one series of their kind.
-MAX_SERIES = 10_000
 
 _RECENT = 50  # failed calls, and slow calls, that are remembered
 _SLOW_AGE_NS = 3600 * 10**9
@@ -116,9 +114,13 @@ class Registry:
         workflow, agent = scope.workflow, scope.agent
         if declaration.kind == "agent":
             agent = values[0]
-            facts = (declaration.version, declaration.team, declaration.tier)
-            if any(facts) or agent not in self._agents:
-                self._agents[agent] = facts
+            # An agent may have several entry points, which do not all say everything.
+            version, team, tier = self._agents.get(agent, ("", "", ""))
+            self._agents[agent] = (
+                declaration.version or version,
+                declaration.team or team,
+                declaration.tier or tier,
+            )
         elif declaration.kind == "workflow":
             workflow = values[0]
         inner = self._intern(workflow, agent)

@@ -27,10 +27,9 @@ from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import Point
 from agentmon.model.statistics import Statistics, merge
 from agentmon.record.batch import Batch
+from agentmon.record.limits import CELL_NS
 
-__all__ = ["CELL_NS", "MOST", "PACKED", "TAIL", "WINDOWS", "Windows"]
-
-CELL_NS = 10 * 10**9
+__all__ = ["MOST", "PACKED", "TAIL", "WINDOWS", "Windows"]
 
 #: Name of each window: length of its cells in nanoseconds, and how many closed ones it reads.
 WINDOWS: dict[str, tuple[int, int]] = {

@@ -11,7 +11,7 @@ from agentmon.model.buckets import Layout
 from agentmon.model.outcome import OK
 from agentmon.record.batch import Batch
 from agentmon.record.histogram import Histogram
-from agentmon.record.recorder import FULL
+from agentmon.record.limits import FULL
 from agentmon.record.series import statistics
 from agentmon.record.window import Windows
 from tests.bench.table import Row, at_most, no_target

@@ -8,7 +8,7 @@ from time import perf_counter_ns
 
 from agentmon.model.buckets import Layout
 from agentmon.record.declaration import Declaration
-from agentmon.record.recorder import FULL
+from agentmon.record.limits import FULL
 from agentmon.record.registry import Registry
 from tests.bench.rounds import Case, interleave
 from tests.bench.table import Row, no_target

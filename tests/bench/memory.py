@@ -13,9 +13,9 @@ from agentmon.model.outcome import OK
 from agentmon.record.batch import Batch
 from agentmon.record.declaration import Declaration
 from agentmon.record.histogram import Histogram
-from agentmon.record.recorder import FULL
+from agentmon.record.limits import CELL_NS, FULL
 from agentmon.record.registry import Registry
-from agentmon.record.window import CELL_NS, Windows
+from agentmon.record.window import Windows
 from tests.bench.table import Row, at_most, no_target
 
 __all__ = ["series"]

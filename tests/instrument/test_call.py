@@ -398,7 +398,7 @@ def test_ending_the_block_within_counts_once(recorded: Recorded) -> None:
 
 
 def test_nothing_is_current_before_recording() -> None:
-    """Before configure() blocks and handles take everything and do nothing."""
+    """Before configure() blocks and handles take everything that is right, and do nothing."""
     with agentmon.model_call("chat") as call:
         assert call is IDLE
         assert agentmon.current() is None
@@ -407,7 +407,9 @@ def test_nothing_is_current_before_recording() -> None:
     handle = agentmon.agent("a").begin(parent=call)
     with handle.active() as active:
         assert active is handle
-    handle.end(outcome="nonsense")
+    with pytest.raises(ValueError, match="allowed ok"):
+        handle.end(outcome="nonsense")
+    handle.end(outcome="error")
     assert CURRENT.get() is None
 
 
@@ -470,3 +472,32 @@ def test_a_parent_that_is_no_call_is_refused(recorded: Recorded) -> None:
     with pytest.raises(DeclarationError, match="allowed a Call or None"):
         agentmon.agent("a").begin(parent="b")  # type: ignore[arg-type]
     assert recorded.value("agentmon_agent_in_flight") is None
+
+
+def test_an_error_that_is_no_exception_is_refused(recorded: Recorded) -> None:
+    """end() says at once that its error is no exception, and the call goes on."""
+    call = agentmon.agent("a").begin()
+    with pytest.raises(ValueError, match="allowed an exception"):
+        call.end(error="boom")  # type: ignore[arg-type]
+    assert recorded.value("agentmon_agent_in_flight") == 1
+    call.end()
+
+
+def test_a_late_consumer_is_no_timeout_and_late_cancellation_no_error_type() -> None:
+    """Leaving a stream late is a cancellation; a call cancelled late is a timeout of no type."""
+    clock = ManualClock()
+
+    @agentmon.agent("stream", timeout=1)
+    def stream() -> Iterator[int]:
+        yield 1
+
+    with capture(clock) as recorded:
+        items = stream()
+        next(items)
+        clock.advance(2)
+        items.close()  # type: ignore[attr-defined]
+        call = agentmon.agent("waited for", timeout=1).begin()
+        clock.advance(2)
+        call.end(error=asyncio.CancelledError())
+        found = [(each.outcome, each.error_type) for each in recorded.calls()]
+    assert found == [("cancelled", None), ("timeout", None)]

@@ -257,3 +257,23 @@ def test_signal_handler_that_is_decorated(recorded: Recorded) -> None:
         signal.signal(signal.SIGUSR1, before)
     assert outcomes(recorded) == {"ok": 1}
     assert outcomes(recorded, "tool", agent="a") == {"ok": 1}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are new in Python 3.11")
+def test_a_group_means_what_all_in_it_mean() -> None:
+    """A group of cancellations is a cancellation, also a nested one; a mixed group is an error."""
+    group = vars(__import__("builtins"))["BaseExceptionGroup"]
+    classifier = Classifier(interrupts=(Pause,))
+    cancelled = asyncio.CancelledError()
+    assert classifier.meaning(group("x", [cancelled, group("y", [cancelled])]))[0] == "cancelled"
+    assert classifier.meaning(group("x", [Pause(), LongPause()]))[0] == "interrupted"
+    assert classifier.meaning(group("x", [cancelled, ValueError()]))[0] == "error"
+    assert classifier.meaning(group("x", [Odd()]), (Odd,))[0] == "interrupted"
+
+
+def test_a_type_of_any_name_is_a_bounded_line() -> None:
+    """The name of an error type is cut, and nothing in it can break a line."""
+    strange = type("Bad\n" + "x" * 5000, (Exception,), {"__module__": None})
+    name = Classifier().classify(strange)[1]
+    assert name.startswith("Bad?xxx")
+    assert len(name) == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -163,3 +164,46 @@ def test_names_from_arguments_in_many_threads(recorded: Recorded) -> None:
     _together(*[in_thread] * _THREADS)
     for n in range(7):
         assert outcomes(recorded, agent=f"a{n}") == {"ok": 30 * _THREADS}
+
+
+def test_alarms_that_raise_anywhere_leave_nothing_behind() -> None:
+    """After hundreds of exceptions from a signal handler, no call is current or in flight."""
+
+    class Alarm(Exception):
+        pass
+
+    working = False
+
+    def ring(_number: int, _frame: object) -> None:
+        nonlocal working
+        if working:
+            working = False
+            raise Alarm
+
+    @agentmon.agent("inner")
+    def inner() -> None:
+        """Do nothing."""
+
+    @agentmon.agent("outer")
+    def outer() -> None:
+        inner()
+
+    before = signal.signal(signal.SIGALRM, ring)
+    agentmon.configure(spans="none")
+    rings = 0
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        while rings < 300:
+            try:
+                working = True
+                while True:
+                    outer()
+            except Alarm:
+                rings += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert agentmon.current() is None
+        assert [each.in_flight for each in agentmon.statistics()] == [0, 0]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        agentmon.shutdown()

@@ -21,10 +21,10 @@ import pytest
 from agentmon.model.buckets import Layout
 from agentmon.record import registry as registry_module
 from agentmon.record.declaration import Declaration
-from agentmon.record.recorder import FULL, Detail, Recorder
+from agentmon.record.limits import CELL_NS, FULL
+from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.registry import Registry
 from agentmon.record.series import Series
-from agentmon.record.window import CELL_NS
 from agentmon.testing import ManualClock
 
 LAYOUT = Layout()

@@ -16,7 +16,8 @@ from agentmon.model.buckets import DAY_NS, Layout
 from agentmon.model.outcome import OUTCOMES
 from agentmon.record import window
 from agentmon.record.batch import Batch
-from agentmon.record.window import CELL_NS, MOST, TAIL, WINDOWS, Windows
+from agentmon.record.limits import CELL_NS
+from agentmon.record.window import MOST, TAIL, WINDOWS, Windows
 
 LAYOUT = Layout()
 SECOND = 10**9
