@@ -21,7 +21,7 @@ _PARTS: tuple[tuple[Callable[[int], list[Row]], int, int], ...] = (
     (calls.disabled, 300, 3),
     (calls.metered, 700, 3),
     (folding.folds, 100, 3),
-    (threads.contended, 20, 1),
+    (threads.contended, 80, 1),
     (rendering.scrape, 12, 1),
     (memory.series, 2, 1),
     (accuracy.quantiles, 2, 1),

@@ -17,7 +17,7 @@ from tests.bench.table import Row, at_least, at_most
 __all__ = ["contended"]
 
 _THREADS = 8
-_CALLS = 4096  # of each thread, in one window
+_CALLS = 1024  # of each thread, in one window
 
 
 def _work(x: int) -> int:
