@@ -37,7 +37,9 @@ ROWS = (
 def test_a_trial_prints_every_row_and_writes_the_table(tmp_path: Path) -> None:
     """``--quick`` ends well, prints all rows, and puts them between the markers of a document."""
     document = tmp_path / "performance.md"
-    document.write_text("before\n<!-- bench -->\nwhat was there\n<!-- /bench -->\nafter\n", encoding="utf-8")
+    document.write_text(
+        "before\n<!-- bench -->\nwhat was there\n<!-- /bench -->\nafter\n", encoding="utf-8"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--quick", "--write", str(document)],
         check=True,
