@@ -289,6 +289,8 @@ def terminal(*arguments: str, **environment: str) -> Iterator[Terminal]:
         stdout=secondary,
         stderr=secondary,
         env=without | {"TERM": "xterm-256color"} | environment,
+        # A shell that runs the tests in the background has them ignore Ctrl-C; a user's does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         start_new_session=True,
     ) as process:
         try:
