@@ -12,6 +12,7 @@ Source: HdrHistogram, ``AbstractHistogram`` (unit magnitude, sub-bucket count, c
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from agentmon.errors import ConfigError
 
 _MOST_EDGES = 255
 _LEAST_EDGE_S = 1e-9
+_FEW_CELLS = 16  # so many edges are found faster than the index of each duration
 
 __all__ = ["DAY_NS", "EDGES_S", "Layout"]
 
@@ -65,6 +67,8 @@ class Layout:
     size: int = field(init=False)
     #: Number of the classic bucket that each cell belongs to; ``len(edges_s)`` is +Inf.
     bucket_of: bytes = field(init=False, repr=False, compare=False)
+    #: The first cell beyond each classic bucket.
+    bucket_ends: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if type(self.digits) is not int or self.digits not in (1, 2, 3, 4):
@@ -100,6 +104,7 @@ class Layout:
             "bucket_of",
             bytes(bisect_left(last_cells, i) for i in range(self.size)),
         )
+        set_(self, "bucket_ends", (*(last + 1 for last in last_cells), self.size))
 
     def index(self, value_ns: int) -> int:
         """Index of the cell that holds a duration of *value_ns* nanoseconds."""
@@ -108,28 +113,33 @@ class Layout:
             return value_ns >> self.unit
         return (value_ns >> shift) + ((shift - self.unit) << self.half)
 
-    def indexes(self, values_ns: list[int], low_ns: int, high_ns: int) -> list[int]:
+    def counts(self, ordered_ns: list[int]) -> dict[int, int]:
         """
-        What `index` says of many durations, in one pass.
+        How many of many durations fall into which cell.
 
         Args:
-            values_ns: The durations.
-            low_ns: The smallest of them.
-            high_ns: The largest of them.
+            ordered_ns: The durations, rising; at least one.
         """
-        unit = self.unit
-        half = self.half
-        bits = half + 1
-        shift = high_ns.bit_length() - bits
-        if shift <= unit:
-            return [v >> unit for v in values_ns]
-        if low_ns.bit_length() - bits == shift:  # all within one power of two, as they often are
-            offset = (shift - unit) << half
-            return [(v >> shift) + offset for v in values_ns]
-        return [
-            (v >> s) + ((s - unit) << half) if (s := v.bit_length() - bits) > unit else v >> unit
-            for v in values_ns
-        ]
+        first, last = self.index(ordered_ns[0]), self.index(ordered_ns[-1])
+        if last - first < _FEW_CELLS:  # look for the edges of the cells
+            counts: dict[int, int] = {}
+            end, most = 0, len(ordered_ns)
+            while end < most:
+                begin, index = end, self.index(ordered_ns[end])
+                end = most if index == last else bisect_left(ordered_ns, self.lower(index + 1), end)
+                counts[index] = end - begin
+            return counts
+        # Durations within one power of two are shifted alike.
+        indexes: list[int] = []
+        end = 0
+        bits = max(ordered_ns[0].bit_length(), self.unit + self.half + 1)
+        while end < len(ordered_ns):
+            begin, end = end, bisect_left(ordered_ns, 1 << bits, end)
+            shift = bits - self.half - 1
+            offset = (shift - self.unit) << self.half
+            indexes += [(value >> shift) + offset for value in ordered_ns[begin:end]]
+            bits += 1
+        return Counter(indexes)
 
     def lower(self, index: int) -> int:
         """Smallest duration in the cell, in nanoseconds."""

@@ -4,7 +4,7 @@ Calls that ended alike within one cell of time, summed up once for all who take 
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from operator import mul
 from typing import TYPE_CHECKING
@@ -27,7 +27,6 @@ class Batch:
 
     Attributes:
         clamped: How many durations lay outside the range.
-        indexes: The cell of each duration.
         counts: How many fall into which cell.
     """
 
@@ -35,7 +34,6 @@ class Batch:
         "clamped",
         "counts",
         "ended_ns",
-        "indexes",
         "max_ns",
         "min_ns",
         "outcome",
@@ -45,19 +43,17 @@ class Batch:
     )
 
     def __init__(self, layout: Layout, outcome: str, ended_ns: int, values_ns: list[int]) -> None:
-        low, high = min(values_ns), max(values_ns)
+        ordered = sorted(values_ns)
         self.clamped = 0
-        if low < 0 or high > layout.highest_ns:
-            highest = layout.highest_ns
-            self.clamped = sum(1 for v in values_ns if v < 0 or v > highest)
-            values_ns = [min(max(v, 0), highest) for v in values_ns]
-            low, high = min(values_ns), max(values_ns)
+        highest = layout.highest_ns
+        if ordered[0] < 0 or ordered[-1] > highest:
+            self.clamped = bisect_left(ordered, 0) + len(ordered) - bisect_right(ordered, highest)
+            ordered = [min(max(v, 0), highest) for v in ordered]
         self.outcome = outcome
         self.ended_ns = ended_ns
-        self.size = len(values_ns)
-        self.min_ns = low
-        self.max_ns = high
-        self.sum_ns = sum(values_ns)
-        self.squares_ns2 = sum(map(mul, values_ns, values_ns))
-        self.indexes = layout.indexes(values_ns, low, high)
-        self.counts: Mapping[int, int] = Counter(self.indexes)
+        self.size = len(ordered)
+        self.min_ns = ordered[0]
+        self.max_ns = ordered[-1]
+        self.sum_ns = sum(ordered)
+        self.squares_ns2 = sum(map(mul, ordered, ordered))
+        self.counts: Mapping[int, int] = layout.counts(ordered)

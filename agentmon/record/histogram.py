@@ -8,6 +8,7 @@ histogram that uses every cell of the default layout takes 16 KB, an unused one 
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import HistogramState
@@ -21,14 +22,13 @@ _NARROW = 0xFFFFFFFF  # the most that a 4-byte cell holds
 
 class Histogram:
     """
-    Counts by cell and by classic bucket, and exact moments. Not safe for use by two threads.
+    Counts by cell, and exact moments. Not safe for use by two threads.
 
     Args:
         layout: The cells.
     """
 
     __slots__ = (
-        "_buckets",
         "_counts",
         "_first",
         "_layout",
@@ -43,7 +43,6 @@ class Histogram:
         self._layout = layout
         self._first = 0
         self._counts = array("I")
-        self._buckets = [0] * (len(layout.edges_s) + 1)
         self.count = 0
         self.sum_ns = 0
         self.squares_ns2 = 0
@@ -58,11 +57,8 @@ class Histogram:
         self._reach(min(counts), max(counts))
         first = self._first
         cells = self._counts
-        buckets = self._buckets
-        bucket_of = self._layout.bucket_of
         for index, n in counts.items():
             cells[index - first] += n
-            buckets[bucket_of[index]] += n
         self.min_ns = min(batch.min_ns, self.min_ns) if self.count else batch.min_ns
         self.max_ns = max(batch.max_ns, self.max_ns)
         self.count += batch.size
@@ -75,7 +71,11 @@ class Histogram:
 
     def state(self) -> HistogramState:
         """What the exposition needs, as it stands now."""
-        return HistogramState(self._layout, tuple(self._buckets), self.count, self.sum_ns)
+        first, cells = self._first, self._counts
+        ends = [max(0, end - first) for end in self._layout.bucket_ends]
+        # Summed when asked for: scrapes are rare, and folds are not.
+        buckets = tuple(sum(cells[begin:end]) for begin, end in pairwise([0, *ends]))
+        return HistogramState(self._layout, buckets, self.count, self.sum_ns)
 
     def _reach(self, low: int, high: int) -> None:
         """Make room for the cells from *low* to *high*."""

@@ -10,7 +10,7 @@ so that a quantile is off by at most 0.8 %). A cell that would need more than `M
 than `PACKED` bytes once it has closed, is halved again, and says so in the error of its quantiles.
 
 Bound: 26 closed cells of at most `PACKED` bytes, one open cell of at most `MOST` counts, and a tail
-of `TAIL` indexes: 32 KiB.
+of `TAIL` entries: 32 KiB.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ WINDOWS: dict[str, tuple[int, int]] = {
 MOST = 640
 PACKED = 600
 TAIL = 1024
+_NARROW_BITS = 11  # of half an index, that leave room to count in two bytes
 
 _POSITION: dict[str, int] = {outcome: position for position, outcome in enumerate(OUTCOMES)}
 
@@ -189,12 +190,15 @@ class Windows:
         layout: The cells of the durations.
     """
 
-    __slots__ = ("_layout", "_open", "_rings", "_tail")
+    __slots__ = ("_bits", "_layout", "_most", "_open", "_rings", "_tail")
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._open: _Cell | None = None
-        self._tail: array[int] = array("H" if layout.size < 1 << 16 else "I")
+        # An entry holds half an index in its low bits, and how many there are, less one, above.
+        self._bits = layout.size.bit_length() - 1
+        self._tail: array[int] = array("H" if self._bits <= _NARROW_BITS else "I")
+        self._most = 1 << 8 * self._tail.itemsize - self._bits
         self._rings: dict[str, list[_Cell]] = {name: [] for name in WINDOWS}
 
     def add(self, batch: Batch) -> None:
@@ -213,8 +217,16 @@ class Windows:
             self._file(late)
             return
         cell.absorb_moments(outcomes, batch)
-        indexes = array(self._tail.typecode, batch.indexes)
-        self._tail.extend(indexes)
+        bits, most = self._bits, self._most
+        entries: list[int] = []
+        for index, n in batch.counts.items():
+            while n > most:
+                entries.append((most - 1) << bits | index >> 1)
+                n -= most  # noqa: PLW2901  # what is left of it
+            entries.append((n - 1) << bits | index >> 1)
+        # Made before it is appended, in one step: a signal handler may read meanwhile.
+        fresh = array(self._tail.typecode, entries)
+        self._tail.extend(fresh)
         if len(self._tail) > TAIL:
             self._fold_tail(cell)
 
@@ -264,7 +276,13 @@ class Windows:
         fresh = array(self._tail.typecode)
         tail, self._tail = self._tail, fresh
         if tail:
-            cell.absorb_counts(Counter(tail), 0)
+            bits = self._bits
+            mask = (1 << bits) - 1
+            counts: dict[int, int] = {}
+            for entry, times in Counter(tail).items():
+                index = entry & mask
+                counts[index] = counts.get(index, 0) + ((entry >> bits) + 1) * times
+            cell.absorb_counts(counts, 1)
 
     def _close(self) -> None:
         if self._open is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -62,20 +63,42 @@ def test_the_last_cell_holds_the_longest_duration(digits: int) -> None:
 
 
 @given(digits_of_layouts, st.lists(DURATIONS, min_size=1, max_size=40))
-def test_indexes_are_what_index_says_of_each(digits: int, values: list[int]) -> None:
-    """Many durations at once have the indexes that each of them has alone."""
+def test_many_durations_are_counted_where_each_belongs(digits: int, values: list[int]) -> None:
+    """Many durations at once are counted in the cells that each of them has alone."""
     layout = LAYOUTS[digits]
-    expected = [layout.index(value) for value in values]
-    assert layout.indexes(values, min(values), max(values)) == expected
+    assert layout.counts(sorted(values)) == Counter(layout.index(value) for value in values)
+
+
+@given(
+    digits_of_layouts,
+    DURATIONS.filter(bool),
+    st.lists(st.integers(-20, 20), min_size=1, max_size=40),
+)
+def test_durations_that_are_alike_are_counted_where_each_belongs(
+    digits: int, middle: int, distances: list[int]
+) -> None:
+    """Durations of few cells, which are counted in another way, are in the cells of each."""
+    layout = LAYOUTS[digits]
+    width = layout.upper(layout.index(middle)) - layout.lower(layout.index(middle)) + 1
+    values = [min(max(0, middle + d * width // 4), DAY_NS) for d in distances]
+    assert layout.counts(sorted(values)) == Counter(layout.index(value) for value in values)
 
 
 @pytest.mark.parametrize("exponent", range(1, 47))
-def test_indexes_within_one_power_of_two(exponent: int) -> None:
-    """Durations of one power of two, which take a path of their own, have their indexes."""
+def test_counts_at_powers_of_two(exponent: int) -> None:
+    """Durations at the edges of powers of two are in their cells, many or few at once."""
     layout = LAYOUTS[2]
-    values = [2**exponent, 3 * 2 ** (exponent - 1), 2 ** (exponent + 1) - 1]
-    expected = [layout.index(value) for value in values]
-    assert layout.indexes(values, min(values), max(values)) == expected
+    edge = 2**exponent
+    for values in ([edge - 1, edge, edge + 1], [0, edge - 1, edge, edge + 1, DAY_NS]):
+        assert layout.counts(values) == Counter(layout.index(value) for value in values)
+
+
+def test_buckets_end_where_the_next_begin() -> None:
+    """All cells before the end of a bucket belong to it or to earlier ones, and none after it."""
+    for layout in (LAYOUTS[2], Layout(edges_s=(10.0, 10.01, 20.0))):
+        for number, end in enumerate(layout.bucket_ends):
+            assert all(bucket <= number for bucket in layout.bucket_of[:end])
+            assert all(bucket > number for bucket in layout.bucket_of[end:])
 
 
 @given(

@@ -23,5 +23,11 @@ def test_a_batch_sums_up_its_durations(values: list[int]) -> None:
     assert batch.sum_ns == sum(kept)
     assert batch.squares_ns2 == sum(value**2 for value in kept)
     assert (batch.min_ns, batch.max_ns) == (min(kept), max(kept))
-    assert batch.indexes == [LAYOUT.index(value) for value in kept]
-    assert batch.counts == Counter(batch.indexes)
+    assert batch.counts == Counter(LAYOUT.index(value) for value in kept)
+
+
+def test_the_edges_of_the_range_are_within_it() -> None:
+    """Durations of zero and of the longest kept are not moved, next to ones that are."""
+    batch = Batch(LAYOUT, "ok", 0, [DAY_NS + 1, DAY_NS, 5, 0, -1])
+    assert batch.clamped == 2
+    assert batch.counts == Counter({LAYOUT.size - 1: 2, 0: 3})

@@ -97,3 +97,12 @@ def test_a_histogram_that_uses_every_cell_takes_16_kib() -> None:
         assert isinstance(counts, array)
         assert len(counts) == LAYOUT.size
         assert sys.getsizeof(counts) <= 16 * 1024
+
+
+def test_the_first_cell_kept_is_in_its_bucket() -> None:
+    """Buckets below the lowest cell that is kept are empty, and that cell is in its own."""
+    for index in range(0, LAYOUT.size, 128):
+        histogram = Histogram(LAYOUT)
+        histogram.add(Batch(LAYOUT, "ok", 0, [LAYOUT.lower(index)]))
+        buckets = histogram.state().buckets
+        assert sum(buckets) == buckets[LAYOUT.bucket_of[index]] == 1

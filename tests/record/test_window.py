@@ -272,14 +272,25 @@ def test_the_worst_hour_takes_32_kib() -> None:
     # One in each cell of each window: 12 of 5 minutes, 5 of 1 minute, 7 of 10 seconds.
     for cell in (*range(0, 360, 30), *range(360, 390, 6), *range(390, 397)):
         batch = Batch(LAYOUT, OUTCOMES[cell % 5], START + cell * CELL_NS, [DAY_NS])
-        batch.counts = {i: rng.randrange(2**40) for i in range(LAYOUT.size)}
-        batch.indexes = list(range(TAIL))
+        batch.counts = dict.fromkeys(range(2, 2 * TAIL, 2), 1)
         windows.add(batch)
+        assert len(windows._tail) == TAIL - 1
         assert windows._open is not None
-        windows._open.absorb_counts(batch.counts, 0)
+        counts = {i: rng.randrange(2**40) for i in range(LAYOUT.size)}
+        windows._open.absorb_counts(counts, 0)
         windows._open.outcomes = tuple(rng.randrange(2**40) for _ in OUTCOMES)
     assert [len(ring) for ring in windows._rings.values()] == [7, 6, 13]
     assert size_of(windows) <= 32 * 1024
+
+
+def test_more_calls_at_once_than_an_entry_of_the_tail_can_tell() -> None:
+    """However many calls alike are folded at once, all of them are in the quantiles."""
+    windows = Windows(LAYOUT)
+    add(windows, START, 5)
+    for n in (31, 32, 33, 10_000):
+        add(windows, START, *[10**6] * n)
+    add(windows, START, 7)
+    assert sum(windows.read("1m", START).cells.values()) == 31 + 32 + 33 + 10_000 + 2
 
 
 def test_windows_of_a_fine_layout() -> None:
