@@ -65,9 +65,7 @@ class Layout:
     half: int = field(init=False)
     #: Number of cells.
     size: int = field(init=False)
-    #: Number of the classic bucket that each cell belongs to; ``len(edges_s)`` is +Inf.
-    bucket_of: bytes = field(init=False, repr=False, compare=False)
-    #: The first cell beyond each classic bucket.
+    #: The first cell beyond each classic bucket, the last of which is +Inf.
     bucket_ends: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,11 +97,6 @@ class Layout:
         last = self.index(self.highest_ns)
         set_(self, "size", last + 1)
         last_cells = [self.index(round(edge * 1e9)) for edge in edges]
-        set_(
-            self,
-            "bucket_of",
-            bytes(bisect_left(last_cells, i) for i in range(self.size)),
-        )
         set_(self, "bucket_ends", (*(last + 1 for last in last_cells), self.size))
 
     def index(self, value_ns: int) -> int:
