@@ -1,0 +1,1 @@
+"""Light spans, for programs whose spans agentmon exports: OpenTelemetry's API without its SDK."""
