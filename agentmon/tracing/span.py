@@ -117,6 +117,11 @@ class LightSpan(Span):
     #: Whether its parent is in another process.
     remote_parent: bool = False
     limits: Limits = DEFAULT
+    #: What leaving it as a block does with an exception.
+    exit_records: bool = True
+    exit_sets_status: bool = True
+    #: Tells it from the spans of others, faster than ``isinstance`` of an abstract class does.
+    light: Final = True
     _context: SpanContext | None = None
 
     def __init__(  # noqa: PLR0917  # by position is faster, and there is one for each span
@@ -270,8 +275,10 @@ class LightSpan(Span):
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """End it; an exception is recorded and makes its status an error."""
         if error is not None and not self.ended_ns:
-            self.record_exception(error)
-            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {clean(error, None)}")
+            if self.exit_records:
+                self.record_exception(error, escaped=True)
+            if self.exit_sets_status:
+                self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {clean(error, None)}")
         self.end()
 
 
