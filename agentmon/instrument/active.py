@@ -8,23 +8,33 @@ from __future__ import annotations
 
 from threading import RLock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from weakref import WeakSet
 
 from agentmon.instrument.classify import Classifier
 
 if TYPE_CHECKING:
-    from agentmon.instrument.span import HostSpans, ProviderWatch
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from agentmon.instrument.host import ProviderWatch
+    from agentmon.instrument.site import Site
+    from agentmon.instrument.span import Spans
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
 
-__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "Active", "Switched"]
+__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "SPANS", "Active", "Switched"]
+
+#: Makes a block that is one call at a site.
+Block: TypeAlias = "Callable[[Site], AbstractContextManager[None]]"
 
 OFF: Final = 0
 #: A call that returns leaves its duration, and nothing else.
 METRICS: Final = 1
-#: Every call leaves all that is known of it: there are spans, or a test wants to see it.
-DETAILS: Final = 2
+#: Likewise, and a span.
+SPANS: Final = 2
+#: Every call leaves all that is known of it: a test wants to see it.
+DETAILS: Final = 3
 
 
 class Switched(Protocol):
@@ -46,14 +56,29 @@ class Active:
         is in force by then.
     """
 
-    __slots__ = ("classifier", "clock", "lock", "mode", "registry", "sites", "spans", "watch")
+    __slots__ = (
+        "block",
+        "classifier",
+        "clock",
+        "lock",
+        "mode",
+        "plain_block",
+        "registry",
+        "sites",
+        "spans",
+        "watch",
+    )
+
+    #: A block that is one call, for the wrappers of functions; and the one without spans.
+    block: Block
+    plain_block: Block
 
     def __init__(self) -> None:
         self.mode = OFF
         self.clock: Clock = perf_counter_ns
         self.registry: Registry | None = None
         self.classifier = Classifier()
-        self.spans: HostSpans | None = None
+        self.spans: Spans | None = None
         #: Looks for a tracer provider that the host sets later.
         self.watch: ProviderWatch | None = None
         self.sites: WeakSet[Switched] = WeakSet()
@@ -64,7 +89,7 @@ class Active:
         self,
         registry: Registry,
         classifier: Classifier,
-        spans: HostSpans | None = None,
+        spans: Spans | None = None,
         watch: ProviderWatch | None = None,
         mode: int | None = None,
     ) -> None:
@@ -76,25 +101,25 @@ class Active:
             classifier: Tells outcomes.
             spans: Makes spans of calls as well.
             watch: Asked now and then whether there is a reason to make spans by now.
-            mode: METRICS or DETAILS; by default DETAILS where there are spans.
+            mode: By default SPANS where there are any, else METRICS.
         """
         with self.lock:
             self._switch(OFF)
             self.registry = registry
             self.clock = registry.clock
             self.classifier = classifier
-            self.spans = spans
+            self._make_spans(spans)
             self.watch = watch
             for site in self._every_site():
                 site.forget()
-            self._switch(mode or (METRICS if spans is None else DETAILS))
+            self._switch(mode or (METRICS if spans is None else SPANS))
 
     def turn_off(self) -> None:
         """Let calls through unrecorded from now on."""
         with self.lock:
             self._switch(OFF)
             self.registry = None
-            self.spans = None
+            self._make_spans(None)
             self.watch = None
             for site in self._every_site():
                 site.forget()
@@ -111,13 +136,17 @@ class Active:
             return
         with self.lock:
             if self.watch is watch:  # else something else is in force by now
-                self.spans = spans
+                self._make_spans(spans)
                 self.watch = None
-                self._switch(DETAILS)
+                self._switch(SPANS)
 
     def abandon_lock(self) -> None:
         """Replace the lock: in a forked child, its holder may not exist."""
         self.lock = RLock()
+
+    def _make_spans(self, spans: Spans | None) -> None:
+        self.spans = spans
+        self.block = self.plain_block if spans is None else spans.block
 
     def _switch(self, mode: int) -> None:
         self.mode = mode

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
 
-from agentmon.instrument.active import ACTIVE, METRICS, OFF
+from agentmon.instrument.active import ACTIVE, DETAILS, OFF
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.limits import FULL
 
@@ -31,8 +31,10 @@ __all__ = [
     "Standing",
     "activate",
     "begin",
+    "conclude",
     "current",
     "deactivate",
+    "end_again",
     "end_call",
     "enter_cell",
     "finish",
@@ -262,7 +264,7 @@ def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) ->
     else:
         above = parent.span if explicit_parent and parent is not None else None
         call = traced = _TracedCall()
-        traced.span = spans.start(site.declaration, recorder.scope, begun_ns, above)
+        traced.span = spans.start(recorder, begun_ns, above)
     call.parent = parent
     call.recorder = recorder
     recorder.live[call] = begun_ns
@@ -306,14 +308,47 @@ def finish(
     """
     begun_ns = recorder.live.pop(key, None)
     if begun_ns is None:
-        if ACTIVE.registry is not None:
-            ACTIVE.registry.drop("ended_twice", 1)
-        return
-    if error is None and span is None and outcome is None and ACTIVE.mode is METRICS:
+        end_again()
+    else:
+        conclude(recorder, begun_ns, ended_ns, error, outcome=outcome, span=span)
+
+
+def end_again() -> None:
+    """Count the end of a call that had ended already."""
+    if ACTIVE.registry is not None:
+        ACTIVE.registry.drop("ended_twice", 1)
+
+
+def conclude(
+    recorder: Recorder,
+    begun_ns: int,
+    ended_ns: int,
+    error: BaseException | None,
+    *,
+    outcome: str | None = None,
+    span: OpenSpan | None = None,
+) -> None:
+    """
+    Record a call that is in flight no more.
+
+    Args:
+        recorder: Takes it.
+        begun_ns: When it began, on the clock of the calls.
+        ended_ns: When it ended, on the same clock.
+        error: What it raised, if it did.
+        outcome: How it ended; by default what the error means.
+        span: Its span, of a traced call.
+    """
+    timeout_ns = recorder.declaration.timeout_ns
+    duration_ns = ended_ns - begun_ns
+    late = timeout_ns is not None and duration_ns > timeout_ns
+    if error is None and outcome is None and not late and ACTIVE.mode is not DETAILS:
         if ended_ns >= recorder.until_ns:
             enter_cell(recorder, ended_ns)
         plain = recorder.plain
-        plain.append(ended_ns - begun_ns)
+        plain.append(duration_ns)
+        if span is not None:
+            span.close(duration_ns, OK, None, None)
         if len(plain) >= FULL:
             recorder.relieve()
         return
@@ -326,8 +361,6 @@ def finish(
             meant, error_type = ERROR, "RecursionError"
     if outcome is None:
         outcome = meant
-        timeout_ns = recorder.declaration.timeout_ns
-        late = timeout_ns is not None and ended_ns - begun_ns > timeout_ns
         # Not so where somebody else took the time: a person, or the consumer of a generator.
         if late and meant != INTERRUPTED and not isinstance(error, GeneratorExit):
             outcome = TIMEOUT
@@ -339,7 +372,7 @@ def finish(
     if len(details) >= FULL:
         recorder.relieve()
     if span is not None:
-        span.end(ended_ns - begun_ns, outcome, error, error_type)
+        span.close(duration_ns, outcome, error, error_type)
 
 
 def activate(call: Call) -> Before | None:
@@ -469,3 +502,6 @@ class Measured:
             begun_ns = recorder.live.pop(call, None)
             if begun_ns is not None:
                 recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0))
+
+
+ACTIVE.plain_block = ACTIVE.block = Measured

@@ -22,7 +22,6 @@ from agentmon.instrument.active import ACTIVE, OFF
 from agentmon.instrument.call import (
     CURRENT,
     IDLE,
-    Measured,
     Standing,
     begin,
     end_call,
@@ -120,7 +119,7 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
         if recorder is None:
             if active.mode is OFF:
                 return fn(*args, **kwargs)
-            with Measured(site.named(args, kwargs)):
+            with active.block(site if site.naming is None else site.named(args, kwargs)):
                 return fn(*args, **kwargs)
         live = recorder.live
         key = None
@@ -163,7 +162,7 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if recorder is None:
             if active.mode is OFF:
                 return await fn(*args, **kwargs)
-            with Measured(site.named(args, kwargs)):
+            with active.block(site if site.naming is None else site.named(args, kwargs)):
                 return await fn(*args, **kwargs)
         live = recorder.live
         token = key = None

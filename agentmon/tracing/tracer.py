@@ -27,27 +27,22 @@ from opentelemetry.trace import (
 from agentmon.tracing.ids import random_bits
 from agentmon.tracing.limits import DEFAULT, Limits, held
 from agentmon.tracing.sampling import Held, Sampler, Tail
-from agentmon.tracing.span import SAMPLED, Library, LightSpan
+from agentmon.tracing.span import SAMPLED, Fixed, Library, LightSpan
 
 __all__ = [
     "PROVIDER",
     "RANDOM",
-    "SPAN_KEY",
     "Pipeline",
     "Provider",
     "Start",
     "Tracer",
     "start",
-    "within",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The flag that says that the id of the trace is random throughout (W3C trace context, level 2).
 RANDOM: Final = 2
-
-#: The key that OpenTelemetry's API keeps the current span under.
-SPAN_KEY: Final[str] = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
 
 _NO_STATE = TraceState()
 
@@ -241,7 +236,9 @@ def start(
     parent: Span,
     given: Start,
     begun_ns: int,
+    *,
     make: Callable[..., LightSpan] = LightSpan,
+    fixed: Fixed | None = None,
 ) -> Span:
     """
     Start a span.
@@ -252,6 +249,7 @@ def start(
         given: What it is started with.
         begun_ns: When it began, in nanoseconds since 1970.
         make: The class of span to make.
+        fixed: Attributes that it shares with others, besides its own.
 
     Returns:
         One that is recorded, or one that only passes on its ids.
@@ -305,6 +303,7 @@ def start(
         span.remote_parent = True
     if pipeline.limits is not DEFAULT:
         span.limits = pipeline.limits
+    span.fixed = fixed
     if attributes:
         span.set_attributes(attributes)
     for link in given.links:
@@ -328,13 +327,6 @@ def _held_back(tail: Tail | None, parent: Span, span: LightSpan) -> Callable[[Li
 
 def _let_go(span: LightSpan) -> None:
     """A span that a sampler wanted to be recorded, and not exported."""
-
-
-def within(span: Span, around: Context) -> Context:
-    """The context *around* with *span* as its current one."""
-    inner = Context(around)
-    dict.__setitem__(inner, SPAN_KEY, span)  # OpenTelemetry's own way copies it twice
-    return inner
 
 
 PROVIDER: Final = Provider()

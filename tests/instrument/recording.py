@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agentmon.instrument.active import ACTIVE, DETAILS, METRICS
 from agentmon.instrument.classify import Classifier
-from agentmon.instrument.span import HostSpans
+from agentmon.instrument.host import HostSpans
 from agentmon.model.buckets import Layout
 from agentmon.model.outcome import OUTCOMES
 from agentmon.record.clock import Clock

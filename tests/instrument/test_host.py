@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 import agentmon
-from agentmon.instrument.active import ACTIVE, DETAILS, METRICS
-from agentmon.instrument.span import HostSpans
+from agentmon.instrument.active import ACTIVE, SPANS, METRICS
+from agentmon.instrument.host import HostSpans
 from agentmon.testing import Recorded
 from tests.instrument.recording import Spans, errors, outcomes, recording
 
@@ -439,7 +439,7 @@ def test_provider_set_later_is_noticed_at_the_next_first_use(spans: Spans) -> No
         assert (ACTIVE.mode, spans.ended()) == (METRICS, [])
         with agentmon.tool("new"):
             pass
-        assert ACTIVE.mode == DETAILS
+        assert ACTIVE.mode == SPANS
         old()
         looks = watch.looks
         with agentmon.tool("newer"):
