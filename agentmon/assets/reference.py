@@ -78,8 +78,15 @@ def _reasons() -> str:
         ("`reason`", "what happened"),
         ((f"`{reason}`", text) for reason, text in catalogue.DROP_REASONS.items()),
     )
-    sample = catalogue.DROPPED.sample
-    return f"### Reasons\n\n`{sample}` counts, from 0 on, for each reason:\n\n{table}"
+    refusals = _table(
+        ("`reason`", "what happened"),
+        ((f"`{reason}`", text) for reason, text in catalogue.REFUSAL_REASONS.items()),
+    )
+    dropped, refused = catalogue.DROPPED.sample, catalogue.ENDPOINT_REFUSED.sample
+    return (
+        f"### Reasons\n\n`{dropped}` counts, from 0 on, for each reason:\n\n{table}\n"
+        f"`{refused}` likewise:\n\n{refusals}"
+    )
 
 
 def _labels() -> str:

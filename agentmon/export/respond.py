@@ -23,10 +23,12 @@ from agentmon.model.snapshot import Family
 from agentmon.record.clock import epoch_offset_ns
 
 if TYPE_CHECKING:
+    from agentmon.export.access import Gate
     from agentmon.export.collector import ProcessMetrics
     from agentmon.record.registry import Registry
 
 __all__ = [
+    "HEALTHY",
     "METRICS",
     "OPENMETRICS",
     "PROMETHEUS",
@@ -40,6 +42,7 @@ __all__ = [
 logger = logging.getLogger("agentmon")
 
 METRICS = "/metrics"
+HEALTHY = "/-/healthy"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version={}; charset=utf-8"
 
@@ -59,6 +62,8 @@ _FIXED = (
 )
 _REASONS = {
     400: "The request is malformed.",
+    401: "A user and password, or a token, are needed here, and these will not do.",
+    403: "The endpoint goes by another name; `hosts` of agentmon.Access can give it this one.",
     404: "There is nothing here.",
     405: "Only GET and HEAD are answered here.",
     408: "The request took too long.",
@@ -115,6 +120,7 @@ class Endpoint:
         region: Where it runs, or empty; a label of every sample.
         spans: Says what spans are made now: ``host`` or ``none``.
         process_metrics: Whether ``process_*`` and ``python_*`` metrics are shown as well.
+        gate: Decides who is answered; by default everybody is.
     """
 
     def __init__(
@@ -125,8 +131,10 @@ class Endpoint:
         region: str = "",
         spans: Callable[[], str] = lambda: "none",
         process_metrics: bool = True,
+        gate: Gate | None = None,
     ) -> None:
         self._registry = registry
+        self._gate = gate
         self._service = service
         self._region = region
         self._spans = spans
@@ -145,7 +153,7 @@ class Endpoint:
             METRICS: self._metrics,
             "/api/status": self._status,
             "/hdr": self._hdr,
-            "/-/healthy": self._healthy,
+            HEALTHY: self._healthy,
         }
 
     def respond(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Response:
@@ -156,11 +164,16 @@ class Endpoint:
             method: HTTP method, in capitals.
             path: Path, decoded, below wherever the endpoint is mounted.
             query: What follows the question mark.
-            headers: Header fields by name in small letters; ``accept`` and ``accept-encoding``
-                are looked at.
+            headers: Header fields by name in small letters; ``accept``, ``accept-encoding`` and
+                ``authorization`` are looked at.
         """
-        route = self._routes.get(path.rstrip("/") or "/")
-        if route is None:
+        path = path.rstrip("/") or "/"
+        route = self._routes.get(path)
+        gate = self._gate
+        # Whoever only asks for life gets no more, and need not be known.
+        if gate and path != HEALTHY and not gate.admits(headers.get("authorization", "")):
+            response = error_response(401, more=gate.challenges())
+        elif route is None:
             paths = "\n".join(self._routes)
             response = error_response(404, f"There is nothing here. What there is:\n{paths}")
         elif method not in ("GET", "HEAD"):
@@ -217,6 +230,11 @@ class Endpoint:
         families = [*self._registry.collect(), Family(catalogue.SCRAPES, [((), scrapes)])]
         if scrape_ns is not None:
             families.append(Family(catalogue.SCRAPE_DURATION, [((), scrape_ns / 1e9)]))
+        if self._gate is not None:
+            refused = self._gate.refused().items()
+            families.append(
+                Family(catalogue.ENDPOINT_REFUSED, [((reason,), n) for reason, n in refused])
+            )
         families.append(Family(catalogue.BUILD_INFO, [((__version__,), 1)]))
         return families
 

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from agentmon.errors import ConfigError, EndpointError
-from agentmon.export.respond import Response, error_response
+from agentmon.export.access import Gate, named_host
+from agentmon.export.respond import HEALTHY, Response, error_response
 
 if TYPE_CHECKING:
     from agentmon.export.respond import Responder
+    from agentmon.export.tls import TLS, Session
 
 __all__ = ["LOOPBACK", "Limits", "Server", "parse_address"]
 
@@ -36,9 +38,12 @@ LOOPBACK: Final = "127.0.0.1"
 
 _HIGHEST_PORT = 65535
 _RECEIVE_BYTES = 16 * 1024
+_SEAL_BYTES = 64 * 1024  # of an answer, while the client has not taken what was sealed before
+_HANDSHAKE = 0x16  # what every connection of TLS begins with
 _PAUSE_SECONDS = 0.5  # between attempts to accept while the process has no descriptor left
 _JOIN_SECONDS = 30.0
 
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/(\d)\.(\d)")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -75,7 +80,8 @@ class Limits:
             waiting longest; if none has, it is turned away with status 503.
         line_bytes: Length of the first line of a request.
         head_bytes: Length of a request up to its body, which is never read.
-        request_seconds: From the first byte of a request to the last.
+        request_seconds: From the first byte of a request to the last; with TLS also from
+            connecting to the end of the handshake.
         idle_seconds: From one request of a connection to the next.
         response_seconds: Until the client has taken the whole answer.
         drain_seconds: Until the client has closed its side after the answer.
@@ -95,24 +101,43 @@ class Limits:
 class _Phase(Enum):
     """Where a connection stands."""
 
+    HANDSHAKE = "before TLS is established"
     IDLE = "before the first byte of a request"
     READING = "within a request"
     WRITING = "within an answer"
     DRAINING = "after the last answer, until the client has read it"
+    CLOSED = "after its end"
 
 
 class _Connection:
-    """One client."""
+    """One client, with a session if it speaks TLS."""
 
-    __slots__ = ("deadline", "drained", "keep", "outgoing", "phase", "received", "since", "sock")
+    __slots__ = (
+        "deadline",
+        "drained",
+        "keep",
+        "outgoing",
+        "phase",
+        "received",
+        "session",
+        "silent",
+        "since",
+        "sock",
+        "unsealed",
+    )
 
-    def __init__(self, sock: socket.socket, now: float, patience: float) -> None:
+    def __init__(
+        self, sock: socket.socket, now: float, patience: float, session: Session | None
+    ) -> None:
         self.sock = sock
-        self.phase = _Phase.IDLE
+        self.session = session
+        self.phase = _Phase.IDLE if session is None else _Phase.HANDSHAKE
+        self.silent = True  # nothing has come yet
         self.since = now
         self.deadline = now + patience
         self.received = bytearray()
         self.outgoing = memoryview(b"")
+        self.unsealed = memoryview(b"")  # what is still to be put into the words of TLS
         self.keep = False
         self.drained = 0
 
@@ -120,6 +145,26 @@ class _Connection:
         self.phase = phase
         self.since = time.monotonic()
         self.deadline = self.since + patience
+
+    def say(self, data: bytes) -> None:
+        """Have something sent."""
+        if self.session is None:
+            self.outgoing = memoryview(data)
+        else:
+            self.unsealed = memoryview(data)
+
+    def more(self) -> bool:
+        """Whether there is something to send, of which a next part is sealed if need be."""
+        session = self.session
+        if session is None or self.outgoing:
+            return bool(self.outgoing)
+        if self.unsealed:
+            session.seal(self.unsealed[:_SEAL_BYTES])
+            self.unsealed = self.unsealed[_SEAL_BYTES:]
+        if self.phase is _Phase.WRITING and not self.unsealed and not self.keep:
+            session.end()
+        self.outgoing = memoryview(session.take())
+        return bool(self.outgoing)
 
 
 class _RefusedError(Exception):
@@ -132,6 +177,7 @@ class _RefusedError(Exception):
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
+    host: str
     path: str
     query: str
     headers: Mapping[str, str]
@@ -152,6 +198,8 @@ class Server:
         host: Name or address to listen on.
         port: Port to listen on; 0 takes any free one.
         limits: What a client may ask.
+        gate: Decides on names, and counts those that are refused; the responder has the same.
+        tls: Speak TLS only, with these certificates.
 
     Raises:
         EndpointError: If the address cannot be had.
@@ -163,12 +211,18 @@ class Server:
         host: str = LOOPBACK,
         port: int = 0,
         limits: Limits | None = None,
+        *,
+        gate: Gate | None = None,
+        tls: TLS | None = None,
     ) -> None:
         self._responder = responder
+        self._gate = gate or Gate()
+        self._tls = tls
         self._limits = limits or Limits()
         self._listener = _listen(host, port)
-        self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://{_spoken(host)}:{self.port}"
+        address, self.port = self._listener.getsockname()[:2]
+        self._names = self._gate.names(host, loopback=_loopback(address))
+        self.url = f"{'http' if tls is None else 'https'}://{_spoken(host)}:{self.port}"
         self._connections: dict[socket.socket, _Connection] = {}
         self._closing = False
         self._failed = False
@@ -241,12 +295,12 @@ class Server:
         if connection.phase is _Phase.READING:
             self._answer(connection, error_response(408), keep=False)
         else:
-            self._drop(connection)
+            self._lose(connection)
 
     def _guard(self, connection: _Connection) -> None:
         """Go on with a connection, and lose no more than that one if it goes wrong."""
         try:
-            if connection.phase is _Phase.WRITING:
+            if connection.phase is _Phase.WRITING or connection.outgoing:
                 self._write(connection)
             else:
                 self._read(connection)
@@ -272,30 +326,42 @@ class Server:
             sock.close()
             return
         sock.settimeout(0)
-        connection = _Connection(sock, time.monotonic(), limits.request_seconds)
+        session = None if self._tls is None else self._tls.session()
+        connection = _Connection(sock, time.monotonic(), limits.request_seconds, session)
         crowded = len(self._connections) >= limits.connections
         self._connections[sock] = connection
         self._selector.register(sock, selectors.EVENT_READ)
         if crowded and not self._make_room(connection):
-            self._answer(connection, error_response(503), keep=False)
+            if session is None:
+                self._answer(connection, error_response(503), keep=False)
+            else:
+                self._drop(connection)  # nothing can be said before the handshake
 
     def _make_room(self, newcomer: _Connection) -> bool:
         """Close the connection that has kept the server waiting longest, if one has."""
         waiting = [
             connection
             for connection in self._connections.values()
-            if connection.phase in (_Phase.IDLE, _Phase.READING) and connection is not newcomer
+            if connection.phase in (_Phase.HANDSHAKE, _Phase.IDLE, _Phase.READING)
+            and connection is not newcomer
         ]
         longest = min(waiting, key=lambda connection: connection.since, default=None)
         if longest is None or newcomer.since - longest.since < self._limits.patience_seconds:
             return False
-        self._drop(longest)
+        self._lose(longest)
         return True
+
+    def _lose(self, connection: _Connection) -> None:
+        """Drop a connection, and count it if it got stuck in its handshake."""
+        if connection.phase is _Phase.HANDSHAKE and not connection.silent:
+            self._gate.refuse("tls_handshake")
+        self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
         if self._connections.pop(connection.sock, None) is not None:
             self._selector.unregister(connection.sock)
             connection.sock.close()
+            connection.phase = _Phase.CLOSED
 
     def _read(self, connection: _Connection) -> None:
         try:
@@ -305,13 +371,48 @@ class Server:
         except OSError:
             data = b""
         if not data:
-            self._drop(connection)
+            self._lose(connection)
             return
         if connection.phase is _Phase.DRAINING:
             connection.drained += len(data)
             if connection.drained > 64 * _RECEIVE_BYTES:
                 self._drop(connection)
             return
+        if connection.session is None:
+            self._take(connection, data)
+        else:
+            self._open(connection, connection.session, data)
+        connection.silent = False
+
+    def _open(self, connection: _Connection, session: Session, data: bytes) -> None:
+        """Go on with a client that speaks TLS, or should."""
+        if connection.silent and data[0] != _HANDSHAKE:
+            self._gate.refuse("tls_handshake")
+            connection.session = None  # it would not understand anything else
+            text = "Only TLS is spoken here; ask by https."
+            self._answer(connection, error_response(400, text), keep=False)
+            return
+        said = session.receive(data)
+        if connection.phase is _Phase.HANDSHAKE and session.established:
+            connection.enter(_Phase.IDLE, self._limits.request_seconds)
+        if session.failed:
+            if connection.phase is _Phase.HANDSHAKE:
+                self._gate.refuse(session.failed)
+            # OpenSSL has an alert for the client, which says why.
+            connection.keep = False
+            connection.enter(_Phase.WRITING, self._limits.response_seconds)
+            self._write(connection)
+            return
+        if said:
+            self._take(connection, said)
+        if connection.phase not in (_Phase.WRITING, _Phase.DRAINING, _Phase.CLOSED):
+            if session.ended:
+                self._drop(connection)
+            else:
+                self._write(connection)  # what the handshake has to say
+
+    def _take(self, connection: _Connection, data: bytes) -> None:
+        """Take a part of a request, and answer it if it is the last."""
         if connection.phase is _Phase.IDLE:
             connection.enter(_Phase.READING, self._limits.request_seconds)
         connection.received += data
@@ -321,21 +422,25 @@ class Server:
             self._answer(connection, error_response(refused.status), keep=False)
             return
         if request is not None:
-            response = self._responder.respond(
-                request.method, request.path, request.query, request.headers
-            )
-            self._answer(connection, response, keep=request.keep)
+            self._answer(connection, self._response(request), keep=request.keep)
+
+    def _response(self, request: _Request) -> Response:
+        known = self._names is None or named_host(request.host, self._names)
+        if not known and request.path.rstrip("/") != HEALTHY:
+            self._gate.refuse("unknown_host")
+            return error_response(403)
+        return self._responder.respond(request.method, request.path, request.query, request.headers)
 
     def _answer(self, connection: _Connection, response: Response, *, keep: bool) -> None:
         connection.received.clear()
         connection.keep = keep
-        connection.outgoing = memoryview(_head(response, keep=keep) + response.body)
+        connection.say(_head(response, keep=keep) + response.body)
         connection.enter(_Phase.WRITING, self._limits.response_seconds)
         self._write(connection)
 
     def _write(self, connection: _Connection) -> None:
         try:
-            while connection.outgoing:
+            while connection.more():
                 sent = connection.sock.send(connection.outgoing)
                 connection.outgoing = connection.outgoing[sent:]
         except (BlockingIOError, InterruptedError):
@@ -344,13 +449,14 @@ class Server:
         except OSError:
             self._drop(connection)
             return
-        if connection.keep:
-            connection.enter(_Phase.IDLE, self._limits.idle_seconds)
-        else:
-            # Closing now could make the client's system throw away what it has not read yet.
-            with suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_WR)
-            connection.enter(_Phase.DRAINING, self._limits.drain_seconds)
+        if connection.phase is _Phase.WRITING:
+            if connection.keep:
+                connection.enter(_Phase.IDLE, self._limits.idle_seconds)
+            else:
+                # Closing now could make the client's system throw away what it has not read yet.
+                with suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_WR)
+                connection.enter(_Phase.DRAINING, self._limits.drain_seconds)
         self._selector.modify(connection.sock, selectors.EVENT_READ)
 
 
@@ -370,15 +476,25 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         if listener is not None:
             listener.close()
-        number = getattr(error, "errno", None)
+        number = getattr(error, "errno", None) or errno.EINVAL
+        if isinstance(error, socket.gaierror):  # whose numbers are of another kind
+            number = errno.EADDRNOTAVAIL
         advice = {
             errno.EADDRINUSE: "it is in use; stop what listens there or choose another port "
             "(0 takes any free one)",
             errno.EACCES: "this user may not listen on it; choose a port above 1023",
             errno.EADDRNOTAVAIL: "this machine has no such address; choose one of its own",
-        }.get(number or 0, f"{error}; choose an address of this machine")
-        raise EndpointError(f"cannot serve on {_spoken(host)}:{port}: {advice}") from error
+        }.get(number)
+        if advice is None or isinstance(error, socket.gaierror):
+            advice = f"{error}; choose an address of this machine"
+        message = f"cannot serve on {_spoken(host)}:{port}: {advice}"
+        raise EndpointError(number, message) from error
     return listener
+
+
+def _loopback(address: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
 
 
 def _spoken(host: str) -> str:
@@ -393,6 +509,8 @@ def _parse(received: bytearray, limits: Limits) -> _Request | None:
     """The request, or None as long as it is incomplete."""
     while received[:2] == b"\r\n":  # left over by some clients after their last request
         del received[:2]
+    if bytes(received[:2]) not in (b"", b"\r") and not _TOKEN.match(received):
+        raise _RefusedError(400)  # now, since the rest might never come: it may be TLS
     end = re.search(rb"\r?\n\r?\n", received)
     first_line = received.find(b"\n")
     if max(first_line, len(received) if first_line < 0 else 0) > limits.line_bytes:
@@ -411,12 +529,12 @@ def _parse(received: bytearray, limits: Limits) -> _Request | None:
     headers = _fields(rest)
     if minor != "0" and "host" not in headers:
         raise _RefusedError(400)
-    path, query = _target(target)
+    host, path, query = _target(target, headers.get("host", ""))
     bodiless = "transfer-encoding" not in headers and int(headers.get("content-length", "0")) == 0
     options = [option.strip().lower() for option in headers.get("connection", "").split(",")]
     # A request that follows at once is not waited for: its client asks again after the close.
     keep = minor != "0" and bodiless and "close" not in options and end.end() == len(received)
-    return _Request(method, path, query, headers, keep)
+    return _Request(method, host, path, query, headers, keep)
 
 
 def _fields(lines: list[str]) -> dict[str, str]:
@@ -436,8 +554,8 @@ def _fields(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _target(target: str) -> tuple[str, str]:
-    """Path, decoded, and query."""
+def _target(target: str, host: str) -> tuple[str, str, str]:
+    """Host, path, decoded, and query."""
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)
@@ -445,9 +563,9 @@ def _target(target: str) -> tuple[str, str]:
             raise _RefusedError(400) from None
         if parts.scheme not in ("http", "https"):
             raise _RefusedError(400)
-        target = f"{parts.path or '/'}?{parts.query}"
+        target, host = f"{parts.path or '/'}?{parts.query}", parts.netloc
     path, _, query = target.partition("?")
-    return unquote(path), query
+    return host, unquote(path), query
 
 
 def _head(response: Response, *, keep: bool) -> bytes:

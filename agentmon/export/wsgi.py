@@ -43,6 +43,7 @@ def wsgi_app(source: Callable[[], Responder | None], root: Root = "metrics") -> 
             {
                 "accept": environ.get("HTTP_ACCEPT", ""),
                 "accept-encoding": environ.get("HTTP_ACCEPT_ENCODING", ""),
+                "authorization": environ.get("HTTP_AUTHORIZATION", ""),
             },
         )
         status = HTTPStatus(response.status)

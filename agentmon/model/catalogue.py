@@ -19,9 +19,11 @@ __all__ = [
     "CONSTANT_LABELS",
     "DROPPED",
     "DROP_REASONS",
+    "ENDPOINT_REFUSED",
     "KINDS",
     "MODEL_TOKENS",
     "OPERATIONS",
+    "REFUSAL_REASONS",
     "SCRAPES",
     "SCRAPE_DURATION",
     "SERIES",
@@ -52,7 +54,7 @@ ERROR_TYPE = Label("error_type", "Qualified name of the exception's class.", 200
 TOKEN_TYPE = Label(
     "token_type", "input, output, or cached (the part of input read from a cache).", 3
 )
-REASON = Label("reason", "Why something was not recorded as it came.", 20)
+REASON = Label("reason", "Why something was not recorded as it came, or not answered.", 20)
 
 #: Labels of the whole process, put on every sample when they are configured.
 CONSTANT_LABELS: tuple[Label, ...] = (
@@ -203,6 +205,24 @@ DROPPED = Metric(
     (REASON,),
 )
 
+#: Why the endpoint refused a request, or a connection before it was one.
+REFUSAL_REASONS: dict[str, str] = {
+    "no_credentials": "A request showed no user and no token; browsers begin like that.",
+    "wrong_credentials": "A request showed a user, password or token that will not do.",
+    "unknown_host": "A request asked for a host by a name that is not the endpoint's.",
+    "client_certificate": "A client showed no certificate, or one that will not do.",
+    "tls_handshake": "A connection did not come through the handshake of TLS for another reason: "
+    "plain HTTP, no common version, a client that does not trust the endpoint or went silent.",
+}
+
+ENDPOINT_REFUSED = Metric(
+    "endpoint_refused",
+    Kind.COUNTER,
+    Unit.NONE,
+    "Requests and connections that the endpoint refused, by reason.",
+    (REASON,),
+)
+
 SERIES = Metric(
     "series",
     Kind.GAUGE,
@@ -241,5 +261,6 @@ CATALOGUE: tuple[Metric, ...] = (
     SERIES,
     SCRAPES,
     SCRAPE_DURATION,
+    ENDPOINT_REFUSED,
     BUILD_INFO,
 )

@@ -27,7 +27,7 @@ from agentmon.export.server import LOOPBACK, Limits, Server, parse_address
 from tests.export.recording import filled
 
 DEADLINE_SECONDS = 30.0
-GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 #: Limits that a test can wait for.
 QUICK = Limits(request_seconds=0.3, idle_seconds=0.3, response_seconds=0.3, drain_seconds=0.3)
@@ -222,21 +222,29 @@ def test_a_request_reaches_the_endpoint(serve: Serve) -> None:
     """Method, decoded path, query and header fields arrive."""
     answering = Answering(b"x" * 200)
     server = serve(responder=answering)
-    ask(server, b"GET /a%20b?name[]=c&d HTTP/1.1\r\nHOST: h\r\nAccept:  x \r\nAccept: y\r\n\r\n")
+    ask(
+        server,
+        b"GET /a%20b?name[]=c&d HTTP/1.1\r\nHOST: 127.0.0.1:9\r\nAccept:  x \r\nAccept: y\r\n\r\n",
+    )
     assert answering.asked == [
-        ("GET", "/a b", "name[]=c&d", {"host": "h", "accept": "x, y"}),
+        ("GET", "/a b", "name[]=c&d", {"host": "127.0.0.1:9", "accept": "x, y"}),
     ]
 
 
 def test_an_absolute_target_is_understood(serve: Serve) -> None:
     """A request as proxies make them names the whole URL."""
     server = serve()
-    assert status(ask(server, b"GET http://x/-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")) == 200
+    assert (
+        status(ask(server, b"GET http://localhost/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        == 200
+    )
 
 
 def test_an_answer_is_complete(serve: Serve) -> None:
     """Status, date, length and body are there, and nothing names the software."""
-    answer = ask(serve(), b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = ask(
+        serve(), b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert re.search(rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", head)
@@ -249,7 +257,7 @@ def test_an_answer_is_complete(serve: Serve) -> None:
 def test_head_is_answered_without_a_body(serve: Serve) -> None:
     """HEAD gets the length, no body, and keeps the connection."""
     with connect(serve()) as sock:
-        sock.sendall(b"HEAD /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.sendall(b"HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += _more(sock)
@@ -282,10 +290,10 @@ def test_a_connection_is_kept(serve: Serve) -> None:
     "request_",
     [
         b"GET / HTTP/1.0\r\n\r\n",
-        b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: Close, x\r\n\r\n",
-        b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345",
-        b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"GET /metrics HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: Close, x\r\n\r\n",
+        b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12345",
+        b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
         GET + GET,
     ],
 )
@@ -309,7 +317,7 @@ def test_a_body_is_not_read_yet_the_answer_arrives(serve: Serve) -> None:
 
     server = serve(responder=Waiting(b"answer"))
     with connect(server) as sock:
-        head = b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n"
+        head = b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n"
         sock.sendall(head + b"x" * 500_000)
         sent.set()
         assert read_all(sock).endswith(b"answer")
@@ -318,7 +326,7 @@ def test_a_body_is_not_read_yet_the_answer_arrives(serve: Serve) -> None:
 def test_an_endless_body_ends_the_connection(serve: Serve) -> None:
     """Whoever never stops sending is cut off."""
     with connect(serve()) as sock:
-        sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n")
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n")
         with pytest.raises(ConnectionError):
             sock.sendall(b"x" * 100_000_000)
 
@@ -346,33 +354,37 @@ def test_a_request_may_come_in_pieces(serve: Serve) -> None:
         (b"nonsense\r\n\r\n", 400),
         (b"GET\r\n\r\n", 400),
         (b"GET /\r\n\r\n", 400),
-        (b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"G T / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", 400),
-        (b"GET / http/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET metrics HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET http://[x/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"G T / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1 \r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / http/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET http://[x/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n folded: b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc: d\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA : b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n folded: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: \x00\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: b\rc: d\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            400,
+        ),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),  # begins like TLS
         (b"\x00" * 200 + b"\r\n\r\n", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
         (b"x" * 9000, 414),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 4000 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 4000 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 17000, 431),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 17000 + b"\r\n\r\n", 431),
-        (b"GET /<script> HTTP/1.1\r\nHost: <script>\r\n\r\n", 404),
-        (b"<script> / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"BREW /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"GET /<script> HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET / HTTP/1.1\r\nHost: <script>\r\n\r\n", 403),
+        (b"<script> / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"BREW /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
     ],
 )
 def test_a_bad_request_is_refused(serve: Serve, request_: bytes, expected: int) -> None:
@@ -404,7 +416,7 @@ def test_a_slow_request_is_ended(serve: Serve) -> None:
     with connect(serve(limits=QUICK)) as sock:
         sock.settimeout(0.02)
         answer = b""
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not answer and time.monotonic() < deadline:
             try:
@@ -493,7 +505,7 @@ def test_many_clients_at_once_are_all_answered(serve: Serve) -> None:
     def client() -> None:
         with connect(server) as sock:
             for _ in range(10):
-                sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 answers.append(read_one(sock))
 
     threads = [Thread(target=client) for _ in range(20)]
