@@ -7,7 +7,8 @@ call `configure`; see the README for the first steps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from agentmon._runtime import (
     asgi_app,
@@ -39,6 +40,8 @@ from agentmon.instrument.operation import (
 
 if TYPE_CHECKING:
     from agentmon.model.summary import OperationSummary, Summary
+    from agentmon.tracing.limits import Limits
+    from agentmon.tracing.options import Traces
 
 __all__ = [
     "AgentmonError",
@@ -47,9 +50,11 @@ __all__ = [
     "ConfigError",
     "DeclarationError",
     "EndpointError",
+    "Limits",
     "Operation",
     "OperationSummary",
     "Summary",
+    "Traces",
     "__version__",
     "agent",
     "asgi_app",
@@ -70,10 +75,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load what only those need who look at `statistics`, when they do."""
-    if name in ("OperationSummary", "Summary"):
-        from agentmon.model import summary  # noqa: PLC0415  # see above
+#: What few need, by the module that is loaded when somebody asks for it.
+_LATE: Final = {
+    "Limits": "agentmon.tracing.limits",
+    "OperationSummary": "agentmon.model.summary",
+    "Summary": "agentmon.model.summary",
+    "Traces": "agentmon.tracing.options",
+}
 
-        return getattr(summary, name)
+
+def __getattr__(name: str) -> object:
+    """Load what few need, when they do."""
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,10 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import RLock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentmon.errors import ConfigError, EndpointError
 from agentmon.instrument.active import ACTIVE, OFF
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
     from agentmon.record.registry import Registry
+    from agentmon.tracing.options import Target, Traces
 
 __all__ = [
     "asgi_app",
@@ -64,7 +65,15 @@ def configure(
     region: str | None = None,
     serve: str | None = None,
     serve_optional: bool = False,
-    spans: Literal["auto", "host", "none"] | None = None,
+    traces: Target | Traces | Iterable[Target] | None = None,
+    semconv: Literal["genai-1.41", "genai-0.1", "both"] | None = None,
+    content: bool | None = None,
+    redact: Callable[[str], str] | None = None,
+    content_limit: int | None = None,
+    failure_logs: bool | None = None,
+    native_histograms: bool | None = None,
+    push: Any | Iterable[Any] | None = None,
+    access: Any | None = None,
     interrupts: Exceptions = (),
     timeouts: Exceptions = (),
     digits: int = 2,
@@ -85,8 +94,23 @@ def configure(
             port 0 takes any free one, see `endpoint`. Else ``AGENTMON_SERVE``; else nothing is
             served.
         serve_optional: Go on without serving, with a warning, if the address is taken.
-        spans: ``auto`` makes spans as soon as the host has set a tracer provider, ``host`` insists
-            that it has, ``none`` makes none. Else ``AGENTMON_SPANS``; else ``auto``.
+        traces: ``auto`` makes spans as soon as the host has set a tracer provider, ``host`` insists
+            that it has, ``none`` makes none. Otherwise agentmon makes and exports them: to
+            ``otlp``, the URL of a collector, a ``SpanExporter`` or ``SpanProcessor``, several of
+            those, or as a `Traces` says. Else ``AGENTMON_TRACES``; else ``auto``.
+        semconv: Semantic conventions that spans follow. Else ``AGENTMON_SEMCONV``; else
+            ``genai-1.41``.
+        content: Put prompts, arguments and results on spans, after redaction. Else
+            ``AGENTMON_CONTENT``; else no.
+        redact: What their texts pass through; by default `agentmon.redaction.standard`.
+        content_limit: Characters kept of one of them. Else ``AGENTMON_CONTENT_LIMIT``; else 8192.
+        failure_logs: Log a record for each failure. Else ``AGENTMON_FAILURE_LOGS``; else yes.
+        native_histograms: Offer native histograms to servers that ask for protobuf. Else
+            ``AGENTMON_NATIVE_HISTOGRAMS``; else no.
+        push: Where metrics are pushed to, one or several: ``pushgateway=URL``, ``textfile=PATH``,
+            ``remote-write=URL``, ``otlp=URL``, ``otlp``, or the objects for them. Else
+            ``AGENTMON_PUSH``; else nowhere.
+        access: Who may read the endpoint. Else ``AGENTMON_ACCESS_*``; else anybody.
         interrupts: Exceptions by which programs steer themselves, such as a pause for a human:
             they have the outcome interrupted.
         timeouts: Exceptions that mean a timeout, besides `TimeoutError`.
@@ -102,20 +126,28 @@ def configure(
     """
     from agentmon._settings import resolve  # noqa: PLC0415
 
-    settings = resolve(
-        os.environ,
-        service=service,
-        region=region,
-        serve=serve,
-        serve_optional=serve_optional,
-        spans=spans,
-        interrupts=interrupts,
-        timeouts=timeouts,
-        digits=digits,
-        buckets=buckets,
-        max_series=max_series,
-        process_metrics=process_metrics,
-    )
+    arguments = {
+        "service": service,
+        "region": region,
+        "serve": serve,
+        "serve_optional": serve_optional,
+        "traces": traces,
+        "semconv": semconv,
+        "content": content,
+        "redact": redact,
+        "content_limit": content_limit,
+        "failure_logs": failure_logs,
+        "native_histograms": native_histograms,
+        "push": push,
+        "access": access,
+        "interrupts": interrupts,
+        "timeouts": timeouts,
+        "digits": digits,
+        "buckets": buckets,
+        "max_series": max_series,
+        "process_metrics": process_metrics,
+    }
+    settings = resolve(os.environ, arguments)
     with _runtime.lock:
         if _runtime.settings is None and ACTIVE.mode is not OFF:
             raise ConfigError(
@@ -134,18 +166,18 @@ def configure(
 
 
 def _start(settings: Settings) -> None:
-    from agentmon.instrument.span import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
+    from agentmon.instrument.host import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
-    provider = None if settings.spans == "none" else host_provider()
-    if provider is None and settings.spans == "host":
+    provider = None if settings.traces == "none" else host_provider()
+    if provider is None and settings.traces == "host":
         raise ConfigError(
-            "spans: got 'host', but the host has set no tracer provider: set one before "
-            "configure(), or use spans='auto'"
+            "traces: got 'host', but the host has set no tracer provider: set one before "
+            "configure(), or use traces='auto'"
         )
     spans = None if provider is None else HostSpans(provider, registry.clock)
-    watch = ProviderWatch() if spans is None and settings.spans == "auto" else None
+    watch = ProviderWatch() if spans is None and settings.traces == "auto" else None
     answering = _answering(settings, registry)
     if settings.serve is not None:
         _runtime.server = _served(settings, answering, settings.serve)

@@ -41,7 +41,7 @@ def main() -> None:
     registry = CollectorRegistry()
     requests = Counter("requests", "Requests answered.", registry=registry)
 
-    agentmon.configure(service="library", spans="host")
+    agentmon.configure(service="library", traces="host")
     registry.register(agentmon.prometheus_collector())
 
     tracer = trace.get_tracer("library")

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def unconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test begins and ends without configuration, and without variables that matter."""
-    for name in ("SERVICE", "REGION", "SERVE", "SPANS", "DISABLED"):
+    for name in ("SERVICE", "REGION", "SERVE", "TRACES", "DISABLED"):
         monkeypatch.delenv(f"AGENTMON_{name}", raising=False)
     monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
     agentmon.shutdown()
@@ -63,7 +63,7 @@ def test_nothing_is_recorded_before_configure() -> None:
     marked = agentmon.tool("t")(lambda: 1)
     assert marked() == 1
     assert agentmon.statistics() == []
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     assert marked() == 1
     (operation,) = agentmon.statistics()
     assert operation.summary.count == 1
@@ -71,32 +71,32 @@ def test_nothing_is_recorded_before_configure() -> None:
 
 def test_configuring_the_same_again_changes_nothing() -> None:
     """The same arguments again leave everything recorded in place."""
-    agentmon.configure(service="s", buckets=[1, 2], spans="none")
+    agentmon.configure(service="s", buckets=[1, 2], traces="none")
     with agentmon.tool("t"):
         pass
-    agentmon.configure(service="s", buckets=(1, 2), spans="none")
+    agentmon.configure(service="s", buckets=(1, 2), traces="none")
     assert len(agentmon.statistics()) == 1
 
 
 def test_configuring_otherwise_is_refused() -> None:
     """Other arguments raise, and what is in force stays in force."""
-    agentmon.configure(service="s", spans="none")
+    agentmon.configure(service="s", traces="none")
     with agentmon.tool("t"):
         pass
     with pytest.raises(ConfigError, match=r"configured already.*agentmon\.shutdown\(\)"):
-        agentmon.configure(service="other", spans="none")
+        agentmon.configure(service="other", traces="none")
     assert len(agentmon.statistics()) == 1
 
 
 def test_shutdown_may_come_at_any_time() -> None:
     """Shutting down before configuring, and again, changes nothing; configuring anew works."""
     agentmon.shutdown()
-    agentmon.configure(service="s", spans="none")
+    agentmon.configure(service="s", traces="none")
     agentmon.shutdown()
     agentmon.shutdown()
     assert agentmon.statistics() == []
     assert ACTIVE.mode is OFF
-    agentmon.configure(service="other", spans="none")
+    agentmon.configure(service="other", traces="none")
     with agentmon.tool("t"):
         pass
     assert len(agentmon.statistics()) == 1
@@ -107,9 +107,9 @@ def test_a_bad_argument_leaves_nothing_behind() -> None:
     with pytest.raises(ConfigError):
         agentmon.configure(digits=9)
     with pytest.raises(ConfigError, match="the host has set no tracer provider"):
-        agentmon.configure(spans="host")
+        agentmon.configure(traces="host")
     assert ACTIVE.mode is OFF
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     assert ACTIVE.mode is not OFF
 
 
@@ -129,16 +129,16 @@ def test_disabled_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_is_read_by_configure(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment says counts as configured."""
     monkeypatch.setenv("AGENTMON_SERVICE", "from the environment")
-    agentmon.configure(spans="none")
-    agentmon.configure(service="from the environment", spans="none")
+    agentmon.configure(traces="none")
+    agentmon.configure(service="from the environment", traces="none")
     with pytest.raises(ConfigError):
-        agentmon.configure(service="another", spans="none")
+        agentmon.configure(service="another", traces="none")
 
 
 def test_configure_says_what_it_does(caplog: pytest.LogCaptureFixture) -> None:
     """One line tells that recording is on, and whether spans are made."""
     with caplog.at_level(logging.INFO, "agentmon"):
-        agentmon.configure(spans="none")
+        agentmon.configure(traces="none")
     assert [entry.getMessage() for entry in caplog.records] == ["agentmon: recording; spans: none"]
 
 
@@ -151,7 +151,7 @@ def test_declared_exceptions_are_known() -> None:
     class LateError(Exception):
         pass
 
-    agentmon.configure(interrupts=PauseError, timeouts=[LateError], spans="none")
+    agentmon.configure(interrupts=PauseError, timeouts=[LateError], traces="none")
     for error in (PauseError, LateError):
         with pytest.raises(error), agentmon.tool("t"):
             raise error
@@ -171,13 +171,13 @@ def test_a_call_that_runs_at_shutdown() -> None:
         return 5
 
     results: list[int] = []
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     thread = threading.Thread(target=lambda: results.append(work()))
     thread.start()
     assert entered.wait(30)
     handle = agentmon.agent("a").begin()
     agentmon.shutdown()
-    agentmon.configure(service="anew", spans="none")
+    agentmon.configure(service="anew", traces="none")
     leave.set()
     thread.join(30)
     handle.end()
@@ -227,7 +227,7 @@ def test_variance_shares_are_of_one_kind() -> None:
 
 def test_statistics_tell_what_is_in_flight_and_what_failed() -> None:
     """A summary holds the calls that have not ended and the failures by type."""
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     running = agentmon.agent("a").begin()
     agentmon.agent("a").begin().end(error=ValueError())
     (summary,) = agentmon.statistics()
@@ -252,7 +252,7 @@ def test_statistics_of_an_operation_without_calls() -> None:
 def test_windows_and_kinds_that_are_none(configured: bool) -> None:
     """An unknown window or kind is refused, also before configure()."""
     if configured:
-        agentmon.configure(spans="none")
+        agentmon.configure(traces="none")
     with pytest.raises(ValueError, match="window: got '2m', allowed None, 1m, 5m, 1h"):
         agentmon.statistics("2m")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="kind: got 'agents', allowed None, workflow, step, agent"):
@@ -302,7 +302,7 @@ def test_a_call_that_runs_when_the_interpreter_exits() -> None:
         """
         import threading
         import agentmon
-        agentmon.configure(service="s", spans="none")
+        agentmon.configure(service="s", traces="none")
         busy = threading.Event()
 
         @agentmon.tool("forever")
@@ -339,7 +339,7 @@ def test_statistics_can_be_had_at_exit() -> None:
         """
         import atexit, agentmon
         atexit.register(lambda: print("last", len(agentmon.statistics())))
-        agentmon.configure(spans="none")
+        agentmon.configure(traces="none")
         atexit.register(lambda: print("first", agentmon.statistics()[0].summary.count))
         with agentmon.tool("t"):
             pass

@@ -101,7 +101,7 @@ def test_capture_within_capture_is_refused() -> None:
 
 def test_capture_is_refused_while_configured() -> None:
     """A configured process is not taken over either."""
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     try:
         with pytest.raises(AgentmonError, match="recording is on already"), capture():
             pass
@@ -130,7 +130,7 @@ def test_configure_within_a_capture_is_refused() -> None:
 
     with capture() as recorded:
         with pytest.raises(agentmon.ConfigError, match="capture"):
-            agentmon.configure(spans="none")
+            agentmon.configure(traces="none")
         work()
     assert [call.outcome for call in recorded.calls()] == ["ok"]
 
@@ -139,7 +139,7 @@ def test_a_capture_ends_only_its_own_recording() -> None:
     """What is configured after a shutdown within a capture goes on after it."""
     with capture():
         agentmon.shutdown()
-        agentmon.configure(spans="none")
+        agentmon.configure(traces="none")
     try:
         agentmon.agent("a").begin().end()
         assert [each.summary.count for each in agentmon.statistics()] == [1]

@@ -118,7 +118,7 @@ def disabled(rounds: int) -> list[Row]:
 
 def metered(rounds: int) -> list[Row]:
     """Every form of call while metrics are recorded, against a raw span around the same."""
-    agentmon.configure(service="bench", region="local", spans="none", process_metrics=False)
+    agentmon.configure(service="bench", region="local", traces="none", process_metrics=False)
     loop = asyncio.new_event_loop()
     raw = RawSpans()
     try:

@@ -96,7 +96,7 @@ def _global_provider() -> TracerProvider:
 def _agentmon() -> Decorator:
     import agentmon
 
-    agentmon.configure(spans="none", process_metrics=False)
+    agentmon.configure(traces="none", process_metrics=False)
     return agentmon.agent("triage", version="1", team="support", timeout=30)
 
 
@@ -104,7 +104,7 @@ def _agentmon_spans() -> Decorator:
     import agentmon
 
     _global_provider()
-    agentmon.configure(spans="host", process_metrics=False)
+    agentmon.configure(traces="host", process_metrics=False)
     return agentmon.agent("triage", version="1", team="support", timeout=30)
 
 

@@ -65,7 +65,7 @@ def contended(rounds: int) -> list[Row]:
     """Eight threads on one series, against prometheus_client; counts checked afterwards."""
     labels, labels_counter = prometheus_labels(_work)
     cached, cached_counter = prometheus_cached(_work)
-    agentmon.configure(spans="none", process_metrics=False)
+    agentmon.configure(traces="none", process_metrics=False)
     calls = _THREADS * _CALLS
     made = 0
 

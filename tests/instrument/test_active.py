@@ -196,7 +196,7 @@ def counts():
         (s.labels.get("agent"), s.kind): s.summary.count for s in agentmon.statistics()
     }
 
-agentmon.configure(spans="none")
+agentmon.configure(traces="none")
 pid = work()
 if pid == 0:
     assert counts() == {("a", "tool"): 1}, counts()
@@ -227,7 +227,7 @@ def stream():
         yield 1
         yield 2
 
-agentmon.configure(spans="none")
+agentmon.configure(traces="none")
 it = stream()
 next(it)
 call = agentmon.agent("b").begin()

@@ -189,7 +189,7 @@ def test_alarms_that_raise_anywhere_leave_nothing_behind() -> None:
         inner()
 
     before = signal.signal(signal.SIGALRM, ring)
-    agentmon.configure(spans="none")
+    agentmon.configure(traces="none")
     rings = 0
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)

@@ -481,7 +481,7 @@ agentmon.shutdown()
 
 @pytest.mark.parametrize(
     ("argument", "names"),
-    [("", "['execute_tool second', 'invoke_agent first']"), ("spans='none'", "[]")],
+    [("", "['execute_tool second', 'invoke_agent first']"), ("traces='none'", "[]")],
 )
 def test_configure_finds_the_hosts_provider(argument: str, names: str) -> None:
     """configure() uses the provider that the host sets later, unless told not to."""

@@ -464,7 +464,7 @@ import agentmon
 from agentmon import _runtime
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads, from Python 3.12 on
-agentmon.configure(spans="none")
+agentmon.configure(traces="none")
 registry = _runtime._runtime.registry
 held, done = threading.Event(), threading.Event()
 

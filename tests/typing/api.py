@@ -194,8 +194,8 @@ carried = agentmon.carry(original)
 assert_type(carried(1), str)
 carried("x")  # type: ignore[arg-type]
 assert_type(agentmon.carrying(ThreadPoolExecutor(1)), ThreadPoolExecutor)
-agentmon.configure(service="s", region="r", serve="127.0.0.1:0", spans="auto", interrupts=KeyError)
-agentmon.configure(spans="maybe")  # type: ignore[arg-type]
+agentmon.configure(service="s", region="r", serve="127.0.0.1:0", traces="auto", interrupts=KeyError)
+agentmon.configure(traces=4.5)
 assert_type(agentmon.endpoint(), str | None)
 assert_type(agentmon.statistics("1m", kind="agent"), list[agentmon.OperationSummary])
 agentmon.statistics("2m")  # type: ignore[arg-type]

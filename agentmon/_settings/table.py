@@ -1,0 +1,415 @@
+"""
+Every setting, declared once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agentmon._settings import values as v
+from agentmon.record.limits import MAX_SERIES
+from agentmon.tracing.limits import DEFAULT
+
+__all__ = [
+    "ACCESS",
+    "LIMITS",
+    "PARENT_BASED",
+    "RESOURCE",
+    "SDK_DISABLED",
+    "SETTINGS",
+    "TRACES",
+    "Setting",
+]
+
+_LONGEST_TEXT = 200
+PARENT_BASED: Final = "parentbased_"
+SHARING: Final = "traceidratio"
+_ROOTS: Final = ("always_on", "always_off", SHARING)
+_SAMPLERS: Final = (*_ROOTS, *(PARENT_BASED + name for name in _ROOTS))
+
+#: Reads the text of a variable. None is as if the variable were not set.
+Read = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """
+    One setting.
+
+    Args:
+        name: The argument of ``configure()``; with a dot before its last part, the argument of an
+            object that is one. Settings that are no argument begin with a dot.
+        variables: The variables that say it, strongest first, and how each is read.
+        check: Makes of what was given or read what is meant; raises `ValueError` if it cannot.
+        default: What it is if nobody says; not checked.
+        allowed: What it may be, in words.
+        shown: The default in words, where the value does not say enough.
+        help: What it is.
+        secret: Whether it must not be shown.
+    """
+
+    name: str
+    variables: Mapping[str, Read] = field(default_factory=dict)
+    check: Callable[[object], Any] = v.as_it_is
+    default: Any = None
+    allowed: str
+    shown: str = ""
+    help: str
+    secret: bool = False
+
+
+_FLAG: Final = ", ".join((*v.TRUE, *v.FALSE))
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting(
+        name=".disabled",
+        variables={"AGENTMON_DISABLED": v.flag},
+        default=False,
+        allowed=_FLAG,
+        help="Record nothing and serve nothing.",
+    ),
+    Setting(
+        name="service",
+        variables={
+            "AGENTMON_SERVICE": v.just,
+            "OTEL_SERVICE_NAME": v.just,
+            "OTEL_RESOURCE_ATTRIBUTES": v.service_name,
+        },
+        check=v.text_of(_LONGEST_TEXT),
+        default="",
+        allowed=f"at most {_LONGEST_TEXT} printable characters",
+        shown="none",
+        help="Name of the service; a label of every sample.",
+    ),
+    Setting(
+        name="region",
+        variables={"AGENTMON_REGION": v.just},
+        check=v.text_of(_LONGEST_TEXT),
+        default="",
+        allowed=f"at most {_LONGEST_TEXT} printable characters",
+        shown="none",
+        help="Where it runs; a label of every sample.",
+    ),
+    Setting(
+        name="serve",
+        variables={"AGENTMON_SERVE": v.just},
+        check=v.text_of(_LONGEST_TEXT),
+        allowed="an address such as '127.0.0.1:9464'",
+        shown="nothing is served",
+        help="Address to serve on: `host:port`, `[IPv6 address]:port`, or a port alone, which "
+        "means loopback. Port 0 takes any free one.",
+    ),
+    Setting(
+        name="serve_optional",
+        check=v.flag_of,
+        default=False,
+        allowed="True or False",
+        help="Where the address cannot be had, go on without serving, with a warning in the log.",
+    ),
+    Setting(
+        name="traces",
+        variables={"AGENTMON_TRACES": v.just},
+        check=v.traces_of,
+        default="auto",
+        allowed="auto, host, none, otlp, a URL such as http://localhost:4318 or "
+        "grpc://localhost:4317, agentmon.Traces(...), a SpanExporter, a SpanProcessor, or a list "
+        "of targets",
+        help="`auto`: spans as soon as the host has a tracer provider. `host`: insist that it has "
+        "one. `none`: no spans. Anything else: agentmon makes and exports them.",
+    ),
+    Setting(
+        name="semconv",
+        variables={"AGENTMON_SEMCONV": v.just},
+        check=v.choice_of("genai-1.41", "genai-0.1", "both"),
+        default="genai-1.41",
+        allowed="genai-1.41, genai-0.1, both",
+        help="Which semantic conventions the attributes of spans follow.",
+    ),
+    Setting(
+        name="content",
+        variables={"AGENTMON_CONTENT": v.flag},
+        check=v.flag_of,
+        default=False,
+        allowed=f"True or False; as a variable {_FLAG}",
+        help="Put prompts, arguments and results on spans, after redaction.",
+    ),
+    Setting(
+        name="redact",
+        check=v.callable_of,
+        allowed="a function from text to text",
+        shown="`agentmon.redaction.standard`",
+        help="What every text of content passes through before it is kept.",
+    ),
+    Setting(
+        name="content_limit",
+        variables={"AGENTMON_CONTENT_LIMIT": v.whole},
+        check=v.whole_of(1),
+        default=8192,
+        allowed="a whole number above 0",
+        help="Characters kept of one value of content.",
+    ),
+    Setting(
+        name="failure_logs",
+        variables={"AGENTMON_FAILURE_LOGS": v.flag},
+        check=v.flag_of,
+        default=True,
+        allowed=f"True or False; as a variable {_FLAG}",
+        help="Log a record for each failure.",
+    ),
+    Setting(
+        name="native_histograms",
+        variables={"AGENTMON_NATIVE_HISTOGRAMS": v.flag},
+        check=v.flag_of,
+        default=False,
+        allowed=f"True or False; as a variable {_FLAG}",
+        help="Offer native histograms to servers that ask for protobuf.",
+    ),
+    Setting(
+        name="push",
+        variables={"AGENTMON_PUSH": lambda text: tuple(map(str.strip, text.split(",")))},
+        check=v.pushes_of,
+        default=(),
+        allowed="pushgateway=URL, textfile=PATH, remote-write=URL, otlp=URL, otlp, the objects "
+        "of agentmon for them, or a list of those; as a variable, separated by commas",
+        shown="nowhere",
+        help="Where metrics are pushed to when recording ends, besides being served.",
+    ),
+    Setting(
+        name="access",
+        check=v.access_of,
+        allowed="agentmon.Access(...)",
+        shown="anybody who reaches the address",
+        help="Who may read the endpoint.",
+    ),
+    Setting(
+        name="interrupts",
+        check=v.exceptions_of,
+        default=(),
+        allowed="exception classes",
+        shown="none",
+        help="Exceptions by which programs steer themselves; they have the outcome interrupted.",
+    ),
+    Setting(
+        name="timeouts",
+        check=v.exceptions_of,
+        default=(),
+        allowed="exception classes",
+        shown="none",
+        help="Exceptions that mean a timeout, besides `TimeoutError` and those of `asyncio` and "
+        "`concurrent.futures`.",
+    ),
+    Setting(
+        name="digits",
+        default=2,
+        allowed="1, 2, 3 or 4",
+        help="Significant digits of the histograms.",
+    ),
+    Setting(
+        name="buckets",
+        check=v.items_of,
+        allowed="rising numbers",
+        shown="[20 edges](reference/metrics.md#buckets)",
+        help="Upper edges of the classic buckets in seconds, rising, at most 255, below 24 h.",
+    ),
+    Setting(
+        name="max_series",
+        check=v.whole_of(1),
+        default=MAX_SERIES,
+        allowed="a whole number above 0",
+        help="The most series kept; what is beyond is recorded as `other`.",
+    ),
+    Setting(
+        name="process_metrics",
+        check=v.flag_of,
+        default=True,
+        allowed="True or False",
+        help="Whether the endpoint shows `process_*` and `python_*` metrics as well.",
+    ),
+)
+
+RESOURCE: Final = Setting(
+    name=".resource",
+    variables={"OTEL_RESOURCE_ATTRIBUTES": v.attributes},
+    default={},
+    allowed="key=value pairs, separated by commas",
+    shown="none",
+    help="What spans, log records and pushed metrics say of the process, besides the service.",
+)
+
+SDK_DISABLED: Final = Setting(
+    name=".sdk_disabled",
+    variables={"OTEL_SDK_DISABLED": v.true_only},
+    default=False,
+    allowed="true or false",
+    help="`true`: agentmon makes and exports no spans of its own, whatever `traces` says.",
+)
+
+RATIO: Final = Setting(
+    name="traces.ratio",
+    variables={"OTEL_TRACES_SAMPLER_ARG": v.fraction},
+    check=v.ratio_of,
+    default=1.0,
+    allowed="a number from 0 to 1",
+    help="Share of the traces that the sampler `traceidratio` records.",
+)
+
+#: What `Traces` says, and the variables for what it does not.
+TRACES: Final[tuple[Setting, ...]] = (
+    Setting(
+        name="traces.sampler",
+        variables={"OTEL_TRACES_SAMPLER": str.lower},
+        check=v.sampler_of(*_SAMPLERS),
+        default="parentbased_always_on",
+        allowed=f"{', '.join(_SAMPLERS)}; as an argument also an object with should_sample",
+        help="Which traces are recorded.",
+    ),
+    Setting(
+        name="traces.keep_errors",
+        check=v.flag_of,
+        default=False,
+        allowed="True or False",
+        help="Record traces with an error even if they were not sampled.",
+    ),
+    Setting(
+        name="traces.keep_slower_than",
+        check=v.seconds_of(zero=True),
+        allowed="seconds, 0 or more",
+        shown="off",
+        help="Likewise those with a span that took longer, in seconds.",
+    ),
+    Setting(
+        name="traces.queue_size",
+        variables={"OTEL_BSP_MAX_QUEUE_SIZE": v.whole},
+        check=v.whole_of(1),
+        default=16384,
+        allowed="a whole number above 0",
+        help="The most ended spans that wait to be sent; more are dropped and counted.",
+    ),
+    Setting(
+        name="traces.batch_size",
+        variables={"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": v.whole},
+        check=v.whole_of(1),
+        default=512,
+        allowed="a whole number above 0, at most the size of the queue",
+        help="The most spans sent at once.",
+    ),
+    Setting(
+        name="traces.delay",
+        variables={"OTEL_BSP_SCHEDULE_DELAY": v.milliseconds},
+        check=v.seconds_of(zero=True),
+        default=1.0,
+        allowed="seconds, 0 or more; as a variable whole milliseconds",
+        help="The longest that spans wait for others to be sent with, in seconds; the variable "
+        "says it in milliseconds.",
+    ),
+    Setting(
+        name="traces.export_timeout",
+        variables={"OTEL_BSP_EXPORT_TIMEOUT": v.milliseconds},
+        check=v.seconds_of(),
+        default=30.0,
+        allowed="seconds above 0; as a variable whole milliseconds",
+        help="How long one batch is tried for, all attempts together, in seconds; the variable "
+        "says it in milliseconds.",
+    ),
+    Setting(
+        name="traces.limits",
+        check=v.limits_of,
+        allowed="agentmon.Limits(...)",
+        shown="as below",
+        help="What a span may hold; where it is given, the variables below are not read.",
+    ),
+)
+
+#: The fields of `Limits`, which `Traces` takes as a whole.
+LIMITS: Final[tuple[Setting, ...]] = tuple(
+    Setting(
+        name=f"traces.limits.{field_name}",
+        variables=dict.fromkeys(variables, v.whole),
+        check=v.limit_of,
+        default=default,
+        allowed="a whole number",
+        shown="" if default is not None else "no limit",
+        help=meaning,
+    )
+    for field_name, default, meaning, variables in (
+        (
+            "attributes",
+            DEFAULT.attributes,
+            "Attributes of a span.",
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+        ),
+        (
+            "attribute_length",
+            DEFAULT.attribute_length,
+            "Characters of an attribute's text.",
+            ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+        ),
+        ("events", DEFAULT.events, "Events of a span.", ("OTEL_SPAN_EVENT_COUNT_LIMIT",)),
+        ("links", DEFAULT.links, "Links of a span.", ("OTEL_SPAN_LINK_COUNT_LIMIT",)),
+        (
+            "event_attributes",
+            DEFAULT.event_attributes,
+            "Attributes of an event.",
+            ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+        ),
+        (
+            "link_attributes",
+            DEFAULT.link_attributes,
+            "Attributes of a link.",
+            ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+        ),
+    )
+)
+
+#: What makes an `Access` where the argument gives none.
+ACCESS: Final[tuple[Setting, ...]] = (
+    Setting(
+        name="access.user",
+        variables={"AGENTMON_ACCESS_USER": v.just},
+        allowed="a name",
+        shown="none",
+        help="Name for basic authentication.",
+    ),
+    Setting(
+        name="access.password",
+        variables={
+            "AGENTMON_ACCESS_PASSWORD": v.just,
+            "AGENTMON_ACCESS_PASSWORD_FILE": v.contents,
+        },
+        allowed="text; for ..._FILE a file that can be read and is not empty",
+        shown="none",
+        help="Password for it, or the file that holds it.",
+        secret=True,
+    ),
+    Setting(
+        name="access.token",
+        variables={"AGENTMON_ACCESS_TOKEN": v.just, "AGENTMON_ACCESS_TOKEN_FILE": v.contents},
+        allowed="text; for ..._FILE a file that can be read and is not empty",
+        shown="none",
+        help="Bearer token, or the file that holds it.",
+        secret=True,
+    ),
+    Setting(
+        name="access.certificate",
+        variables={"AGENTMON_ACCESS_CERTIFICATE": v.just},
+        allowed="the path of a file",
+        shown="no TLS",
+        help="File with the certificate of the endpoint, for TLS.",
+    ),
+    Setting(
+        name="access.key",
+        variables={"AGENTMON_ACCESS_KEY": v.just},
+        allowed="the path of a file",
+        shown="none",
+        help="File with its key.",
+    ),
+    Setting(
+        name="access.client_ca",
+        variables={"AGENTMON_ACCESS_CLIENT_CA": v.just},
+        allowed="the path of a file",
+        shown="none",
+        help="File with the authority whose certificates clients must show.",
+    ),
+)

@@ -1,0 +1,323 @@
+"""
+What the values of settings may be.
+
+A function here takes what was given and returns what is meant, or raises `ValueError`. Those that
+read the text of a variable are named after what the text is, those that check a value ``..._of``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from agentmon.tracing.limits import Limits
+from agentmon.tracing.options import Traces
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "Exceptions",
+    "access_of",
+    "as_it_is",
+    "attributes",
+    "callable_of",
+    "choice_of",
+    "contents",
+    "exceptions_of",
+    "exposed",
+    "flag",
+    "flag_of",
+    "fraction",
+    "headers_of",
+    "items_of",
+    "just",
+    "limit_of",
+    "limits_of",
+    "milliseconds",
+    "path_of",
+    "pushes_of",
+    "ratio_of",
+    "sampler_of",
+    "seconds_of",
+    "service_name",
+    "target_of",
+    "targets_of",
+    "text_of",
+    "traces_of",
+    "true_only",
+    "whole",
+    "whole_of",
+]
+
+#: An exception class or several.
+Exceptions: TypeAlias = "type[BaseException] | Iterable[type[BaseException]]"
+
+TRUE: Final = ("1", "true", "yes", "on")
+FALSE: Final = ("0", "false", "no", "off")
+SCHEMES: Final = ("http", "https", "grpc", "grpcs")
+MODES: Final = ("auto", "host", "none")
+PUSHES: Final = ("pushgateway", "textfile", "remote-write", "otlp")
+
+# Name and password before the host of a URL, and what follows its question mark.
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#'\"\s]*(?=@)|(?<=\?)[^'\"\s]+")
+
+# ---------------------------------------------------------------------- texts of variables
+
+
+def just(text: str) -> str:
+    """The text itself."""
+    return text
+
+
+def flag(text: str) -> bool:
+    """Yes or no."""
+    word = text.lower()
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ValueError
+
+
+def true_only(text: str) -> bool:
+    """Yes or no as OpenTelemetry has it: what is not ``true`` means no."""
+    return text.lower() == "true"
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    return int(text) if text.isascii() and text.isdigit() else _refuse()
+
+
+def fraction(text: str) -> float:
+    """A number."""
+    return float(text)
+
+
+def milliseconds(text: str) -> float:
+    """Whole milliseconds as seconds: the unit of OpenTelemetry's variables."""
+    return whole(text) / 1e3
+
+
+def contents(path: str) -> str:
+    """What a file says, without the end of its last line."""
+    try:
+        return Path(path).read_text().rstrip("\r\n") or _refuse()
+    except (OSError, UnicodeError):
+        raise ValueError from None
+
+
+def attributes(text: str) -> dict[str, str]:
+    """``key=value,key=value``, percent-encoded, as W3C baggage and OpenTelemetry have it."""
+    found = {}
+    for item in filter(None, map(str.strip, text.split(","))):
+        key, equals, value = item.partition("=")
+        key = unquote(key.strip())
+        if not equals or not key:
+            raise ValueError
+        found[key] = unquote(value.strip())
+    return found
+
+
+def service_name(text: str) -> str | None:
+    """The name of the service among the attributes of the resource, if it is there."""
+    try:
+        return attributes(text).get("service.name")
+    except ValueError:  # said where the attributes themselves are needed
+        return None
+
+
+# ---------------------------------------------------------------------- values
+
+
+def as_it_is(value: object) -> object:
+    """Anything; it is checked where it is used."""
+    return value
+
+
+def text_of(longest: int) -> Callable[[object], str]:
+    """A check for short printable text."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+            _refuse()
+        return value
+
+    return check
+
+
+def choice_of(*names: str) -> Callable[[object], str]:
+    """A check for one of several words."""
+
+    def check(value: object) -> str:
+        return value if isinstance(value, str) and value in names else _refuse()
+
+    return check
+
+
+def flag_of(value: object) -> bool:
+    """True or False."""
+    return value if isinstance(value, bool) else _refuse()
+
+
+def whole_of(least: int) -> Callable[[object], int]:
+    """A check for a whole number that is not below *least*."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            _refuse()
+        return value
+
+    return check
+
+
+def seconds_of(*, zero: bool = False) -> Callable[[object], float]:
+    """A check for a time in seconds, above 0 or also 0."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            _refuse()
+        if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            _refuse()
+        return float(value)
+
+    return check
+
+
+def ratio_of(value: object) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        _refuse()
+    return float(value)
+
+
+def items_of(value: object) -> tuple[Any, ...]:
+    """The items of anything that has some."""
+    try:
+        return tuple(value)  # type: ignore[arg-type]  # that is what is asked
+    except TypeError:
+        return _refuse()
+
+
+def exceptions_of(value: object) -> tuple[type[BaseException], ...]:
+    """One exception class, or several."""
+    given = (value,) if isinstance(value, type) else items_of(value)
+    for item in given:
+        if not (isinstance(item, type) and issubclass(item, BaseException)):
+            _refuse()
+    return given
+
+
+def callable_of(value: object) -> Callable[..., Any]:
+    """Something that can be called."""
+    return value if callable(value) else _refuse()
+
+
+def path_of(value: object) -> str:
+    """The path of a file."""
+    if not isinstance(value, str | os.PathLike):
+        _refuse()
+    path = os.fspath(value)
+    return path if isinstance(path, str) and path else _refuse()
+
+
+def headers_of(value: object) -> dict[str, str]:
+    """Names and texts."""
+    if not isinstance(value, Mapping):
+        _refuse()
+    if not all(isinstance(item, str) for pair in value.items() for item in pair):
+        _refuse()
+    return dict(value)
+
+
+def sampler_of(*names: str) -> Callable[[object], object]:
+    """A check for a sampler: one of several names, or an object."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str):
+            return value if value in names else _refuse()
+        return value if callable(getattr(value, "should_sample", None)) else _refuse()
+
+    return check
+
+
+def target_of(value: object) -> object:
+    """One place where spans go."""
+    if isinstance(value, str):
+        return value if value == "otlp" or _is_url(value) else _refuse()
+    exporter = ("export", "shutdown")
+    processor = ("on_start", "on_end", "shutdown")
+    for methods in (exporter, processor):
+        if all(callable(getattr(value, name, None)) for name in methods):
+            return value
+    return _refuse()
+
+
+def limit_of(value: object) -> int | None:
+    """A whole number, or None for no limit."""
+    return None if value is None else whole_of(0)(value)
+
+
+def limits_of(value: object) -> Limits:
+    """What a span may hold."""
+    return value if isinstance(value, Limits) else _refuse()
+
+
+def pushes_of(value: object) -> tuple[object, ...]:
+    """Where metrics are pushed to."""
+    given = value if isinstance(value, list | tuple) else (value,)
+    for item in given:
+        if isinstance(item, str):
+            kind, equals, target = item.partition("=")
+            if kind not in PUSHES or not (target if equals else kind == "otlp"):
+                _refuse()
+        elif not callable(getattr(item, "push", None)):
+            _refuse()
+    return tuple(given)
+
+
+def access_of(value: object) -> object:
+    """Who may read the endpoint."""
+    return _refuse() if isinstance(value, str | bytes | int | Mapping) else value
+
+
+def targets_of(value: object) -> tuple[object, ...]:
+    """The places where spans go, at least one."""
+    given = value if isinstance(value, list | tuple | set) else (value,)
+    return tuple(map(target_of, given)) or _refuse()
+
+
+def traces_of(value: object) -> object:
+    """One of the modes as a word, or `Traces`."""
+    if isinstance(value, str) and value in MODES:
+        return value
+    if not isinstance(value, Traces):
+        return Traces(targets_of(value))
+    return replace(value, to=targets_of(value.to))
+
+
+# ---------------------------------------------------------------------- in messages
+
+
+def exposed(value: object) -> str:
+    """A value as a message may show it: without what a URL may hold of secrets, and not long."""
+    return f"{_CREDENTIALS.sub(r'***', repr(value)):.120}"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in SCHEMES and bool(parts.hostname) and text.isprintable()
+
+
+def _refuse() -> NoReturn:
+    raise ValueError
