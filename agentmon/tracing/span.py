@@ -176,14 +176,13 @@ class LightSpan(Span):
         limits = self.limits
         if value.__class__ is not int and value.__class__ is not bool:
             value = clean(value, limits.attribute_length)
-        most = limits.attributes
-        if most is not None and len(kept) >= most:
-            if most == 0:
-                self.dropped_attributes += 1
+        if key in kept:
+            kept.pop(key, None)  # so that it is the newest
+        elif limits.attributes is not None and len(kept) >= limits.attributes:
+            self.dropped_attributes += 1
+            if not kept:
                 return
-            if key not in kept:
-                kept.pop(next(iter(kept)), None)
-                self.dropped_attributes += 1
+            kept.pop(next(iter(kept)), None)
         kept[key] = value
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:

@@ -11,18 +11,20 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentmon.instrument.active import ACTIVE, DETAILS, METRICS
+from agentmon.instrument.active import ACTIVE, DETAILS
 from agentmon.instrument.classify import Classifier
 from agentmon.instrument.host import HostSpans
+from agentmon.instrument.owned import OwnedSpans
 from agentmon.model.buckets import Layout
 from agentmon.model.outcome import OUTCOMES
 from agentmon.record.clock import Clock
 from agentmon.record.registry import Registry
 from agentmon.testing import Recorded
+from agentmon.tracing.tracer import Pipeline
 
 __all__ = ["MODES", "Spans", "errors", "outcomes", "recording"]
 
-MODES = ("metrics", "details", "spans")
+MODES = ("metrics", "details", "spans", "owned")
 
 _STEMS = {"model_call": "model"}
 
@@ -58,12 +60,16 @@ def recording(
     registry = Registry(Layout(), clock)
     if mode == "spans":
         spans = spans or Spans()
-    host = None if spans is None else HostSpans(spans.provider, clock)
+    makes: HostSpans | OwnedSpans | None = None
+    if mode == "owned":
+        makes = OwnedSpans(Pipeline([].append))
+    elif spans is not None:
+        makes = HostSpans(spans.provider, clock)
     ACTIVE.turn_on(
         registry,
         classifier or Classifier(),
-        host,
-        mode=METRICS if mode == "metrics" and spans is None else DETAILS,
+        makes,
+        mode=DETAILS if mode == "details" else None,
     )
     try:
         yield Recorded(registry)  # type: ignore[arg-type]  # only `value` is used

@@ -66,8 +66,8 @@ def test_recording_begins_in_the_middle_of_a_call() -> None:
     seen: list[Registry] = []
     try:
         assert outer() == "done"
-        labels = {key[1][0] for key in seen[0]._series}
-        assert labels == {"a"}
+        operations = seen[0].snapshot().operations
+        assert [operation.labels[0] for operation in operations] == ["a"]
     finally:
         ACTIVE.turn_off()
 
@@ -115,7 +115,8 @@ def test_recording_changes_in_the_middle_of_a_call(mode: str) -> None:
     with recording(mode) as first:
         outer()
         assert outcomes(first, agent="outer") == {"ok": 1}
-        assert list(second._series) == [("tool", ("t", "outer"))]
+        (operation,) = second.snapshot().operations
+        assert (operation.kind, operation.labels) == ("tool", ("t", "outer"))
 
 
 def test_capture_refuses_a_second_recording() -> None:

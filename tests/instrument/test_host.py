@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 import agentmon
-from agentmon.instrument.active import ACTIVE, SPANS, METRICS
+from agentmon.instrument.active import ACTIVE, METRICS, SPANS
 from agentmon.instrument.host import HostSpans
 from agentmon.testing import Recorded
 from tests.instrument.recording import Spans, errors, outcomes, recording
