@@ -180,9 +180,12 @@ class LightSpan(Span):
             kept.pop(key, None)  # so that it is the newest
         elif limits.attributes is not None and len(kept) >= limits.attributes:
             self.dropped_attributes += 1
-            if not kept:
+            try:
+                del kept[next(iter(kept))]
+            except StopIteration:  # there is room for none
                 return
-            kept.pop(next(iter(kept)), None)
+            except (KeyError, RuntimeError):  # another thread is setting one too
+                pass
         kept[key] = value
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
