@@ -54,6 +54,7 @@ class _Runtime:
         self.endpoint: Endpoint | None = None
         self.server: Server | None = None
         self.hooked = False
+        self.doubted: set[str] = set()
 
 
 _runtime = _Runtime()
@@ -124,7 +125,7 @@ def configure(
             already, or within ``agentmon.testing.capture()``.
         EndpointError: If the address cannot be had.
     """
-    from agentmon._settings import resolve  # noqa: PLC0415
+    from agentmon._settings import doubts, resolve  # noqa: PLC0415
 
     arguments = {
         "service": service,
@@ -163,6 +164,10 @@ def configure(
         if settings.enabled:
             _start(settings)
         _runtime.settings = settings
+        for name, doubt in doubts(os.environ).items():
+            if name not in _runtime.doubted:
+                _runtime.doubted.add(name)
+                logger.warning("agentmon: the variable %s %s", name, doubt)
 
 
 def _start(settings: Settings) -> None:
@@ -214,11 +219,7 @@ def _served(settings: Settings, answering: Endpoint, address: str) -> Server | N
     from agentmon.export.server import Server, parse_address  # noqa: PLC0415  # only to serve
 
     try:
-        host, port = parse_address(address)
-    except ConfigError as error:
-        raise ConfigError(f"serve (or AGENTMON_SERVE): {error}") from None
-    try:
-        return Server(answering, host, port)
+        return Server(answering, *parse_address(address))
     except EndpointError as error:
         if not settings.serve_optional:
             raise

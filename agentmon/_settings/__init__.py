@@ -6,7 +6,7 @@ Every setting is declared once, in `table`; checking, resolving, the table of th
 """
 
 from agentmon._settings.resolve import Settings, resolve
-from agentmon._settings.spelling import unknown
+from agentmon._settings.spelling import doubts
 from agentmon._settings.values import Exceptions
 
-__all__ = ["Exceptions", "Settings", "resolve", "unknown"]
+__all__ = ["Exceptions", "Settings", "doubts", "resolve"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentmon._settings.table import (
     ACCESS,
@@ -30,7 +30,10 @@ from agentmon.record.limits import MAX_SERIES
 from agentmon.tracing.limits import Limits
 from agentmon.tracing.options import Owned, Traces
 
-__all__ = ["Found", "Settings", "find", "resolve"]
+if TYPE_CHECKING:
+    from agentmon.export.access import Access
+
+__all__ = ["DEFAULT", "Found", "Settings", "access_from", "find", "owned", "resolve"]
 
 #: The sources of values that are no variable.
 ARGUMENT: Final = "argument"
@@ -80,7 +83,7 @@ class Settings:
     failure_logs: bool = True
     native_histograms: bool = False
     push: tuple[Any, ...] = ()
-    access: Any = None
+    access: Access | None = None
     interrupts: tuple[type[BaseException], ...] = ()
     timeouts: tuple[type[BaseException], ...] = ()
     layout: Layout = field(default_factory=Layout)
@@ -172,19 +175,28 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
     values["serve"] = values["serve"] or None  # an empty argument is an answer
     sdk_disabled = find(SDK_DISABLED, None, environ).value
     if isinstance(values["traces"], Traces):
-        values["traces"] = "none" if sdk_disabled else _owned(values["traces"], environ)
+        values["traces"] = "none" if sdk_disabled else owned(values["traces"], environ)
     sends = isinstance(values["traces"], Owned) or values["push"]
     return Settings(
         enabled=not disabled,
         layout=layout,
         resource=find(RESOURCE, None, environ).value if sends else {},
         sdk_disabled=sdk_disabled,
-        **{**values, "access": values["access"] or _access(environ)},
+        **{**values, "access": values["access"] or access_from(environ)},
     )
 
 
-def _owned(asked: Traces, environ: Mapping[str, str]) -> Owned:
-    """Fill in what `Traces` does not say."""
+def owned(asked: Traces, environ: Mapping[str, str]) -> Owned:
+    """
+    Fill in what `Traces` does not say.
+
+    Args:
+        asked: What it says.
+        environ: Environment variables.
+
+    Raises:
+        ConfigError: If a value cannot be used, or two do not go together.
+    """
     found = {_last(each): find(each, getattr(asked, _last(each)), environ) for each in TRACES}
     share, parent_based, custom = _sampling(asked, found["sampler"].value, environ)
     queue_size, batch_size = found["queue_size"].value, found["batch_size"].value
@@ -237,12 +249,33 @@ def _limits(environ: Mapping[str, str]) -> Limits:
     return Limits(**{_last(each): find(each, None, environ).value for each in LIMITS})
 
 
-def _access(environ: Mapping[str, str]) -> object:
-    """Who may read the endpoint, as variables say it; None if they do not."""
-    said = {_last(each): find(each, None, environ).value for each in ACCESS}
-    if all(value is None for value in said.values()):
+def access_from(environ: Mapping[str, str]) -> Access | None:
+    """
+    Who may read the endpoint, as variables say it.
+
+    Args:
+        environ: Environment variables.
+
+    Returns:
+        None if they say nothing.
+
+    Raises:
+        ConfigError: If they are of no use.
+    """
+    found = [find(each, None, environ) for each in ACCESS]
+    said = {_last(each.setting): each.value for each in found if each.source != DEFAULT}
+    if not said:
         return None
-    return said
+    from agentmon.export.access import Access  # noqa: PLC0415  # few restrict access
+
+    try:
+        return Access(**said)
+    except ConfigError as error:
+        message = str(error).removeprefix("access: ")
+        name, colon, rest = message.partition(": ")
+        if name in said:
+            raise ConfigError(f"AGENTMON_ACCESS_{name.upper()}{colon}{rest}") from None
+        raise ConfigError(f"AGENTMON_ACCESS_*: {message}") from None
 
 
 def _last(setting: Setting) -> str:

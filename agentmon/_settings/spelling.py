@@ -1,18 +1,28 @@
 """
-Variables that are set and that nothing reads: most likely misspelt.
+Variables that are set and do not do what whoever set them wanted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from agentmon._settings.table import ACCESS, LIMITS, RATIO, RESOURCE, SDK_DISABLED, SETTINGS, TRACES
+from agentmon._settings.table import (
+    ACCESS,
+    LIMITS,
+    PROPAGATORS,
+    RATIO,
+    RESOURCE,
+    SDK_DISABLED,
+    SETTINGS,
+    TRACES,
+)
+from agentmon._settings.values import exposed
 
-__all__ = ["KNOWN", "unknown"]
+__all__ = ["KNOWN", "doubts"]
 
 _OURS: Final = "AGENTMON_"
+_ALMOST_OURS: Final = "AGENT"
 _STANDARD: Final = "OTEL_"
 _NEAR: Final = 0.6
 _VERY_NEAR: Final = 0.93
@@ -20,33 +30,77 @@ _VERY_NEAR: Final = 0.93
 #: Every variable that is read.
 KNOWN: Final = frozenset(
     variable
-    for setting in (*SETTINGS, *TRACES, *LIMITS, *ACCESS, RATIO, RESOURCE, SDK_DISABLED)
+    for setting in (
+        *(*SETTINGS, *TRACES, *LIMITS, *ACCESS),
+        *(RATIO, RESOURCE, SDK_DISABLED, PROPAGATORS),
+    )
     for variable in setting.variables
 )
 
+_OUR_ENDS: Final = [name.removeprefix(_OURS) for name in KNOWN if name.startswith(_OURS)]
 
-def unknown(environ: Mapping[str, str]) -> dict[str, str | None]:
+#: What others read: near to a name that is known, and no mistake.
+_OF_OTHERS: Final = frozenset(
+    f"OTEL_{name}"
+    for name in (
+        *("CONFIG_FILE", "ENTITIES", "LOG_LEVEL", "EXPERIMENTAL_RESOURCE_DETECTORS"),
+        *("LOGS_EXPORTER", "METRICS_EXPORTER", "TRACES_EXPORTER", "METRICS_EXEMPLAR_FILTER"),
+        *("BLRP_EXPORT_TIMEOUT", "BLRP_MAX_EXPORT_BATCH_SIZE", "BLRP_MAX_QUEUE_SIZE"),
+        *("BLRP_SCHEDULE_DELAY", "METRIC_EXPORT_INTERVAL", "METRIC_EXPORT_TIMEOUT"),
+        *("LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+        *("EXPORTER_PROMETHEUS_HOST", "EXPORTER_PROMETHEUS_PORT"),
+        *("EXPORTER_ZIPKIN_ENDPOINT", "EXPORTER_ZIPKIN_TIMEOUT"),
+        *("EXPORTER_JAEGER_ENDPOINT", "EXPORTER_JAEGER_TIMEOUT"),
+        "EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        "EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        *(
+            f"EXPORTER_OTLP_{signal}{what}"
+            for signal in ("", "TRACES_", "LOGS_", "METRICS_", "PROFILES_")
+            for what in (
+                *("ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT", "INSECURE"),
+                *("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"),
+            )
+        ),
+    )
+)
+#: Beginnings of names that one language or library adds.
+_ELSEWHERE: Final = ("OTEL_PYTHON_", "OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_")
+
+
+def doubts(environ: Mapping[str, str]) -> dict[str, str]:
     """
-    The variables that look like ours and are not.
+    The variables that look as if they were meant for agentmon and do nothing.
 
     Args:
         environ: Environment variables.
 
     Returns:
-        Each with the known name that is nearest, if one is near; in order.
+        What to say of each, without its value; in the order of their names.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, str] = {}
     for name in sorted(environ):
-        if name in KNOWN:
+        upper = name.upper()  # capitals matter to the system, and are easily forgotten
+        if name in KNOWN or name in _OF_OTHERS:
             continue
-        if name.startswith(_OURS):
-            found[name] = _nearest(name, _NEAR)
-        elif name.startswith(_STANDARD):
-            near = _nearest(name, _VERY_NEAR)
+        if upper.startswith(_OURS):
+            near = _nearest(upper.removeprefix(_OURS), _OUR_ENDS, _NEAR)
+            meant = f": did you mean {_OURS}{near}?" if near else ""
+            found[name] = f"is not known to agentmon{meant}"
+        elif upper.startswith(_ALMOST_OURS):
+            near = _nearest(upper, KNOWN, _VERY_NEAR)
             if near is not None:
-                found[name] = near
+                found[name] = f"is not known to agentmon: did you mean {near}?"
+        elif upper.startswith(_STANDARD) and not upper.startswith(_ELSEWHERE):
+            near = _nearest(upper, KNOWN | _OF_OTHERS, _VERY_NEAR)
+            if near is not None:
+                found[name] = f"is not known to OpenTelemetry: did you mean {near}?"
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip()
+    if disabled.lower() not in ("", "true", "false"):
+        found["OTEL_SDK_DISABLED"] = f"got {exposed(disabled)}, which means false: allowed true"
     return found
 
 
-def _nearest(name: str, cutoff: float) -> str | None:
-    return next(iter(get_close_matches(name, KNOWN, 1, cutoff)), None)
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415  # few misspell
+
+    return next(iter(get_close_matches(name, sorted(known), 1, cutoff)), None)

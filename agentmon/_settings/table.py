@@ -16,6 +16,7 @@ __all__ = [
     "ACCESS",
     "LIMITS",
     "PARENT_BASED",
+    "PROPAGATORS",
     "RESOURCE",
     "SDK_DISABLED",
     "SETTINGS",
@@ -95,8 +96,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         name="serve",
         variables={"AGENTMON_SERVE": v.just},
-        check=v.text_of(_LONGEST_TEXT),
-        allowed="an address such as '127.0.0.1:9464'",
+        check=v.address_of,
+        allowed="an address such as '127.0.0.1:9464', [IPv6 address]:port, or a port from 0 to "
+        "65535",
         shown="nothing is served",
         help="Address to serve on: `host:port`, `[IPv6 address]:port`, or a port alone, which "
         "means loopback. Port 0 takes any free one.",
@@ -168,7 +170,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="push",
-        variables={"AGENTMON_PUSH": lambda text: tuple(map(str.strip, text.split(",")))},
+        variables={"AGENTMON_PUSH": v.listed},
         check=v.pushes_of,
         default=(),
         allowed="pushgateway=URL, textfile=PATH, remote-write=URL, otlp=URL, otlp, the objects "
@@ -363,53 +365,34 @@ LIMITS: Final[tuple[Setting, ...]] = tuple(
     )
 )
 
-#: What makes an `Access` where the argument gives none.
-ACCESS: Final[tuple[Setting, ...]] = (
+#: The arguments of `Access`, where the argument gives none.
+ACCESS: Final[tuple[Setting, ...]] = tuple(
     Setting(
-        name="access.user",
-        variables={"AGENTMON_ACCESS_USER": v.just},
-        allowed="a name",
+        name=f"access.{argument}",
+        variables={f"AGENTMON_ACCESS_{argument.upper()}": read},
+        allowed="see agentmon.Access",
         shown="none",
-        help="Name for basic authentication.",
-    ),
-    Setting(
-        name="access.password",
-        variables={
-            "AGENTMON_ACCESS_PASSWORD": v.just,
-            "AGENTMON_ACCESS_PASSWORD_FILE": v.contents,
-        },
-        allowed="text; for ..._FILE a file that can be read and is not empty",
-        shown="none",
-        help="Password for it, or the file that holds it.",
-        secret=True,
-    ),
-    Setting(
-        name="access.token",
-        variables={"AGENTMON_ACCESS_TOKEN": v.just, "AGENTMON_ACCESS_TOKEN_FILE": v.contents},
-        allowed="text; for ..._FILE a file that can be read and is not empty",
-        shown="none",
-        help="Bearer token, or the file that holds it.",
-        secret=True,
-    ),
-    Setting(
-        name="access.certificate",
-        variables={"AGENTMON_ACCESS_CERTIFICATE": v.just},
-        allowed="the path of a file",
-        shown="no TLS",
-        help="File with the certificate of the endpoint, for TLS.",
-    ),
-    Setting(
-        name="access.key",
-        variables={"AGENTMON_ACCESS_KEY": v.just},
-        allowed="the path of a file",
-        shown="none",
-        help="File with its key.",
-    ),
-    Setting(
-        name="access.client_ca",
-        variables={"AGENTMON_ACCESS_CLIENT_CA": v.just},
-        allowed="the path of a file",
-        shown="none",
-        help="File with the authority whose certificates clients must show.",
-    ),
+        help=meaning,
+        secret=argument in ("password", "token"),
+    )
+    for argument, read, meaning in (
+        ("user", v.just, "Name for basic authentication."),
+        ("password", v.just, "Its password."),
+        ("password_file", v.just, "File that holds the password instead."),
+        ("token", v.just, "Bearer token."),
+        ("token_file", v.just, "File that holds the token instead."),
+        ("certificate", v.just, "File with the certificate of the endpoint, for TLS."),
+        ("key", v.just, "File with its private key."),
+        ("client_ca", v.just, "File with the authorities whose certificates clients must show."),
+        ("hosts", v.listed, "Names by which the endpoint may be asked; separated by commas."),
+    )
+)
+
+#: What OpenTelemetry's API reads by itself.
+PROPAGATORS: Final = Setting(
+    name=".propagators",
+    variables={"OTEL_PROPAGATORS": v.just},
+    default="tracecontext,baggage",
+    allowed="names, separated by commas",
+    help="How the trace is passed on between processes; read by OpenTelemetry itself.",
 )

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -24,11 +23,11 @@ __all__ = [
     "TRUE",
     "Exceptions",
     "access_of",
+    "address_of",
     "as_it_is",
     "attributes",
     "callable_of",
     "choice_of",
-    "contents",
     "exceptions_of",
     "exposed",
     "flag",
@@ -39,6 +38,8 @@ __all__ = [
     "just",
     "limit_of",
     "limits_of",
+    "listed",
+    "masked",
     "milliseconds",
     "path_of",
     "pushes_of",
@@ -64,6 +65,7 @@ SCHEMES: Final = ("http", "https", "grpc", "grpcs")
 MODES: Final = ("auto", "host", "none")
 PUSHES: Final = ("pushgateway", "textfile", "remote-write", "otlp")
 
+_LONGEST_SHOWN: Final = 120
 # Name and password before the host of a URL, and what follows its question mark.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#'\"\s]*(?=@)|(?<=\?)[^'\"\s]+")
 
@@ -105,12 +107,9 @@ def milliseconds(text: str) -> float:
     return whole(text) / 1e3
 
 
-def contents(path: str) -> str:
-    """What a file says, without the end of its last line."""
-    try:
-        return Path(path).read_text().rstrip("\r\n") or _refuse()
-    except (OSError, UnicodeError):
-        raise ValueError from None
+def listed(text: str) -> tuple[str, ...]:
+    """Items, separated by commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def attributes(text: str) -> dict[str, str]:
@@ -150,6 +149,17 @@ def text_of(longest: int) -> Callable[[object], str]:
         return value
 
     return check
+
+
+def address_of(value: object) -> str:
+    """An address to serve on, or empty."""
+    if not isinstance(value, str):
+        _refuse()
+    if value:
+        from agentmon.export.server import parse_address  # noqa: PLC0415  # only to serve
+
+        parse_address(value)
+    return value
 
 
 def choice_of(*names: str) -> Callable[[object], str]:
@@ -307,7 +317,12 @@ def traces_of(value: object) -> object:
 
 def exposed(value: object) -> str:
     """A value as a message may show it: without what a URL may hold of secrets, and not long."""
-    return f"{_CREDENTIALS.sub(r'***', repr(value)):.120}"
+    return f"{masked(repr(value)):.{_LONGEST_SHOWN}}"
+
+
+def masked(text: str) -> str:
+    """A text without what the URLs in it may hold of secrets."""
+    return _CREDENTIALS.sub("***", text)
 
 
 def _is_url(text: str) -> bool:
