@@ -4,7 +4,7 @@ The write side of a series: append now, fold later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.record.batch import Batch
@@ -22,6 +22,9 @@ __all__ = ["Detail", "Notes", "Recorder"]
 
 #: Start, end, outcome, error type or None, trace id or 0.
 Detail = tuple[int, int, str, "str | None", int]
+
+#: One for all that have none. It has no `append`, so nothing can get into it by mistake.
+_NO_USAGE: Any = ()
 
 
 class Notes(Protocol):
@@ -107,8 +110,8 @@ class Recorder:
         self.until_ns = 0
         #: All other calls.
         self.details: list[Detail] = []
-        #: Token type and number, as calls reported them.
-        self.usage: list[tuple[str, int]] = []
+        #: Token type and number, as calls reported them; only those of models do.
+        self.usage: list[tuple[str, int]] = [] if declaration.kind == "model_call" else _NO_USAGE
         #: When each call in flight began, by an object that is the call's own.
         self.live: dict[object, int] = {}
 
@@ -116,10 +119,6 @@ class Recorder:
         """Fold what belongs to the cell of time that has passed, and begin the present one."""
         self.fold()
         self.until_ns = now_ns - now_ns % CELL_NS + CELL_NS
-
-    def waiting(self) -> bool:
-        """Whether anything waits to be folded."""
-        return bool(self.plain or self.details or self.usage)
 
     def relieve(self) -> None:
         """Fold what waits, unless another thread is folding and not too much waits."""
@@ -181,18 +180,15 @@ class Recorder:
             self._notes.drop("clamped", batch.clamped)
 
     def _fold_details(self) -> None:
-        errors = self.series.errors
         for detail in self.details[:]:
             del self.details[0]
             self._add_detail(detail)
             error_type = detail[3]
             if error_type is not None:
-                name = self._notes.bounded_error(error_type)
-                errors[name] = errors.get(name, 0) + 1
+                self.series.add_error(self._notes.bounded_error(error_type))
 
     def _fold_usage(self) -> None:
         batch = self.usage[:]
         del self.usage[: len(batch)]
-        tokens = self.series.tokens
         for token_type, n in batch:
-            tokens[token_type] = tokens.get(token_type, 0) + n
+            self.series.add_tokens(token_type, n)

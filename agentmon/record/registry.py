@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from threading import RLock
 
 from agentmon.model import catalogue
@@ -27,6 +28,8 @@ logger = logging.getLogger("agentmon")
 
 _RECENT = 50  # failed calls, and slow calls, that are remembered
 _SLOW_AGE_NS = 3600 * 10**9
+_NO_FACTS = ("", "", "")
+_ENDINGS = tuple((outcome,) for outcome in OUTCOMES)  # what labels of outcomes end with
 
 
 class Registry:
@@ -62,7 +65,8 @@ class Registry:
         self._max_series = max_series
         self._crowd = Scope(OVERFLOW, OVERFLOW)
         self._scopes: dict[tuple[str, str], Scope] = {("", ""): self.root}
-        self._series: dict[tuple[str, tuple[str, ...]], Series] = {}
+        #: By kind, then by label values: the latter are there anyway, a tuple of both is not.
+        self._series: dict[str, dict[tuple[str, ...], Series]] = {k: {} for k in catalogue.KINDS}
         self._recorders: dict[tuple[Series, Scope, Declaration], Recorder] = {}
         self._values: dict[str, set[str]] = {}
         self._warned: set[str] = set()
@@ -92,8 +96,8 @@ class Registry:
             self.say()
         return recorder
 
-    # What is bound goes into its place by `dict.setdefault` and `list.append`, in one step each: a
-    # signal handler or finaliser may be binding the same just now.
+    # What is bound goes into its place by `dict.setdefault`, in one step: a signal handler or
+    # finaliser may be binding the same just now.
 
     def _bind(self, declaration: Declaration, scope: Scope) -> Recorder:
         metrics = catalogue.OPERATIONS[declaration.kind]
@@ -101,26 +105,28 @@ class Registry:
             self._bounded(label, value)
             for label, value in zip(metrics.labels, declaration.label_values(scope), strict=True)
         )
-        series = self._series.get((declaration.kind, values))
-        if series is None and len(self._series) >= self._max_series:
+        alike = self._series[declaration.kind]
+        series = alike.get(values)
+        if series is None and self._size() >= self._max_series:
             self._overflow("series", "series_bound", self._max_series)
             values = (OVERFLOW,) * len(values)
-            series = self._series.get((declaration.kind, values))
+            series = alike.get(values)
         if series is None:
-            fresh = Series(metrics, values, self.layout)
-            series = self._series.setdefault((declaration.kind, values), fresh)
+            series = alike.setdefault(values, Series(metrics, values, self.layout))
         if declaration.timeout_ns is not None:
             series.timeout_ns = declaration.timeout_ns
         workflow, agent = scope.workflow, scope.agent
         if declaration.kind == "agent":
             agent = values[0]
             # An agent may have several entry points, which do not all say everything.
-            version, team, tier = self._agents.get(agent, ("", "", ""))
-            self._agents[agent] = (
+            known = self._agents.get(agent, _NO_FACTS)
+            version, team, tier = known
+            facts = (
                 declaration.version or version,
                 declaration.team or team,
                 declaration.tier or tier,
             )
+            self._agents[agent] = known if facts == known else facts
         elif declaration.kind == "workflow":
             workflow = values[0]
         inner = self._intern(workflow, agent)
@@ -132,8 +138,6 @@ class Registry:
         if recorder is None:
             fresh_recorder = Recorder(self, series, inner, declaration)
             recorder = self._recorders.setdefault((series, inner, declaration), fresh_recorder)
-            if recorder is fresh_recorder:
-                series.sources.append(recorder)
         return recorder
 
     def _intern(self, workflow: str, agent: str) -> Scope:
@@ -221,14 +225,25 @@ class Registry:
 
     # ------------------------------------------------------------------ the way out
 
-    def _folded(self) -> list[Series]:
-        every = list(self._series.values())
-        for series in every:
-            for source in series.sources:
-                if source.waiting():
-                    source.fold()
+    def _folded(self) -> dict[str, list[Series]]:
+        """Every series, by kind, with what waited folded into it."""
+        every = {kind: list(alike.values()) for kind, alike in self._series.items()}
+        for recorder in list(self._recorders.values()):
+            if recorder.plain or recorder.details or recorder.usage:
+                recorder.fold()
         with self.lock:  # whoever was folding what did not wait any more has finished now
             return every
+
+    def _size(self) -> int:
+        return sum(map(len, self._series.values()))
+
+    def _live(self) -> dict[Series, list[int]]:
+        """When each call in flight began, by its series."""
+        begun: dict[Series, list[int]] = {}
+        for recorder in list(self._recorders.values()):
+            if recorder.live:
+                begun.setdefault(recorder.series, []).extend(recorder.live.copy().values())
+        return begun
 
     @contextmanager
     def _still(self) -> Iterator[None]:
@@ -247,14 +262,13 @@ class Registry:
         Returns:
             Families in the order of the catalogue, ready to be rendered.
         """
-        by_kind: dict[str, list[Series]] = {kind: [] for kind in catalogue.KINDS}
-        for series in self._folded():
-            by_kind[series.metrics.kind].append(series)
+        by_kind = self._folded()
+        live = self._live()
         families = [
             family
             for kind, members in by_kind.items()
             if members
-            for family in self._operation_families(catalogue.OPERATIONS[kind], members)
+            for family in self._operation_families(catalogue.OPERATIONS[kind], members, live)
         ]
         tokens: list[Sample] = [
             ((*series.labels, token_type), n)
@@ -269,11 +283,14 @@ class Registry:
         if agents:
             families.append(Family(catalogue.AGENT_INFO, agents))
         families.append(Family(catalogue.DROPPED, dropped))
-        families.append(Family(catalogue.SERIES, [((), len(self._series))]))
+        families.append(Family(catalogue.SERIES, [((), self._size())]))
         return families
 
     def _operation_families(
-        self, metrics: catalogue.OperationMetrics, members: list[Series]
+        self,
+        metrics: catalogue.OperationMetrics,
+        members: list[Series],
+        live: dict[Series, list[int]],
     ) -> Iterator[Family]:
         calls: list[Sample] = []
         durations: list[Sample] = []
@@ -286,7 +303,8 @@ class Registry:
             labels = series.labels
             if series.histograms:
                 with self._still():
-                    for key, outcome in zip(series.keys, OUTCOMES, strict=True):
+                    for outcome in OUTCOMES:
+                        key = (*labels, outcome)
                         histogram = series.histograms.get(outcome)
                         if histogram is None:
                             calls.append((key, 0))
@@ -296,9 +314,10 @@ class Registry:
                         squares.append((key, histogram.squares_ns2 / 1e18))
                     errors.extend(((*labels, name), n) for name, n in series.errors.items())
             else:  # declared and never called, as most series are in a process that has just begun
-                calls.extend([(key, 0) for key in series.keys])
-            in_flight.append((labels, series.in_flight()))
-            oldest.append((labels, series.oldest_ns(now_ns) / 1e9))
+                calls.extend([(labels + ending, 0) for ending in _ENDINGS])
+            begun = live.get(series)
+            in_flight.append((labels, len(begun) if begun else 0))
+            oldest.append((labels, max(0, now_ns - min(begun)) / 1e9 if begun else 0.0))
         yield Family(metrics.calls, calls)
         yield Family(metrics.duration, durations)
         yield Family(metrics.duration_squared, squares)
@@ -310,7 +329,7 @@ class Registry:
     def histograms(self) -> list[tuple[str, tuple[str, ...], str, dict[int, int]]]:
         """Kind, label values, outcome and counts by cell of every lifetime histogram."""
         found: list[tuple[str, tuple[str, ...], str, dict[int, int]]] = []
-        for series in self._folded():
+        for series in chain.from_iterable(self._folded().values()):
             with self._still():
                 found.extend(
                     (series.metrics.kind, series.labels, outcome, histogram.cells())
@@ -320,12 +339,13 @@ class Registry:
 
     def snapshot(self) -> Snapshot:
         """Everything known, for people to look at."""
-        every = self._folded()
+        by_kind = self._folded()
+        live = self._live()
         now_ns = self.clock()
         operations = []
-        for series in every:
+        for series in chain.from_iterable(by_kind.values()):
             with self._still():
-                operations.append(series.snapshot(now_ns))
+                operations.append(series.snapshot(now_ns, live.get(series, ())))
         with self._still():
             return Snapshot(
                 now_ns=now_ns,

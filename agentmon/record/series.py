@@ -4,7 +4,9 @@ One series: everything recorded under one kind and one set of labels, folded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import OperationSnapshot
@@ -17,20 +19,11 @@ if TYPE_CHECKING:
     from agentmon.model.catalogue import OperationMetrics
     from agentmon.record.batch import Batch
 
-__all__ = ["Series", "Source"]
+__all__ = ["Series"]
 
-
-class Source(Protocol):
-    """What writes to a series, as far as the series knows it."""
-
-    #: When each call in flight began, by an object that is the call's own.
-    live: dict[object, int]
-
-    def waiting(self) -> bool:
-        """Whether anything waits to be folded."""
-
-    def fold(self) -> None:
-        """Move everything that waits into the series."""
+#: What a series has of each kind of thing before there is one: shared, so never to be changed.
+_NO_HISTOGRAMS: Mapping[str, Histogram] = MappingProxyType({})
+_NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class Series:
@@ -38,7 +31,11 @@ class Series:
     Counts, histograms, windows and errors of one label set.
 
     Assumptions:
-        Whoever calls a method holds the registry's lock, save for `in_flight` and `oldest_ns`.
+        Whoever calls a method holds the registry's lock.
+
+    Guarantees:
+        One that was never called takes 1 KiB or less, with its recorder and its places in the
+        registry: most are never called in a process that has just begun.
 
     Args:
         metrics: The metrics of its kind.
@@ -51,10 +48,8 @@ class Series:
         "_windows",
         "errors",
         "histograms",
-        "keys",
         "labels",
         "metrics",
-        "sources",
         "timeout_ns",
         "tokens",
     )
@@ -62,14 +57,10 @@ class Series:
     def __init__(self, metrics: OperationMetrics, labels: tuple[str, ...], layout: Layout) -> None:
         self.metrics = metrics
         self.labels = labels
-        #: The labels with each outcome; made once, because every collection needs them.
-        self.keys = tuple((*labels, outcome) for outcome in OUTCOMES)
         self.timeout_ns: int | None = None
-        #: Appended to in one step: a signal handler or finaliser may be binding another one.
-        self.sources: list[Source] = []
-        self.histograms: dict[str, Histogram] = {}
-        self.errors: dict[str, int] = {}
-        self.tokens: dict[str, int] = {}
+        self.histograms = _NO_HISTOGRAMS
+        self.errors = _NO_COUNTS
+        self.tokens = _NO_COUNTS
         self._layout = layout
         self._windows: Windows | None = None
 
@@ -77,25 +68,20 @@ class Series:
         """Add calls that ended alike."""
         histogram = self.histograms.get(batch.outcome)
         if histogram is None:
-            histogram = self.histograms[batch.outcome] = Histogram(self._layout)
+            histogram = Histogram(self._layout)
+            self.histograms = {**self.histograms, batch.outcome: histogram}
         histogram.add(batch)
         if self._windows is None:
             self._windows = Windows(self._layout)
         self._windows.add(batch)
 
-    def in_flight(self) -> int:
-        """Calls begun and not ended."""
-        n = 0
-        for source in self.sources:
-            n += len(source.live)
-        return n
+    def add_error(self, error_type: str) -> None:
+        """Count one failure."""
+        self.errors = _with(self.errors, error_type, 1)
 
-    def oldest_ns(self, now_ns: int) -> int:
-        """Age of the oldest call in flight, in nanoseconds; 0 without any."""
-        if not self.in_flight():
-            return 0
-        begun = [begun for source in self.sources for begun in source.live.copy().values()]
-        return max(0, now_ns - min(begun)) if begun else 0
+    def add_tokens(self, token_type: str, n: int) -> None:
+        """Count tokens."""
+        self.tokens = _with(self.tokens, token_type, n)
 
     def life(self) -> Statistics:
         """Statistics since recording began."""
@@ -104,20 +90,33 @@ class Series:
             (statistics(o, h, self._layout) for o, h in self.histograms.items()),
         )
 
-    def snapshot(self, now_ns: int) -> OperationSnapshot:
-        """Everything known of the series, to be looked at."""
+    def snapshot(self, now_ns: int, live: Collection[int]) -> OperationSnapshot:
+        """
+        Everything known of the series, to be looked at.
+
+        Args:
+            now_ns: The present.
+            live: When each call in flight began.
+        """
         windows = self._windows or Windows(self._layout)
         return OperationSnapshot(
             kind=self.metrics.kind,
             labels=self.labels,
             timeout_ns=self.timeout_ns,
-            in_flight=self.in_flight(),
-            oldest_ns=self.oldest_ns(now_ns),
+            in_flight=len(live),
+            oldest_ns=max(0, now_ns - min(live)) if live else 0,
             life=self.life(),
             windows={name: windows.read(name, now_ns) for name in WINDOWS},
             history={name: windows.history(name, now_ns) for name in WINDOWS},
             errors=dict(self.errors),
         )
+
+
+def _with(counts: Mapping[str, int], name: str, n: int) -> Mapping[str, int]:
+    """The counts with *n* more of a name: the same ones, unless there was nothing to change."""
+    own = counts if isinstance(counts, dict) else {}
+    own[name] = own.get(name, 0) + n
+    return own
 
 
 def statistics(outcome: str, histogram: Histogram, layout: Layout) -> Statistics:

@@ -8,6 +8,8 @@ import tracemalloc
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from agentmon.export.text import Renderer
+from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.model.outcome import OK
 from agentmon.record.batch import Batch
@@ -20,25 +22,35 @@ from tests.bench.table import Row, at_most, no_target
 
 __all__ = ["series"]
 
-_IDLE = 500
+_IDLE = 180  # of each kind; as many as every label may have values
 _COPIES = 4
 _HOUR_CELLS = 400  # cells of 10 seconds: more than the hour that the longest window covers
+
+
+def _growth(work: Callable[[], object]) -> int:
+    """Bytes that are kept after some work and were not before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        work()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
 
 
 def _kept_bytes(make: Callable[[], object], copies: int) -> float:
     """What one of several alike keeps, once made."""
     kept: list[object] = [None] * copies
     make()  # what is made once and shared is not counted
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
+
+    def work() -> None:
         for n in range(copies):
             kept[n] = make()
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    return (after - before) / copies
+
+    return _growth(work) / copies
 
 
 def _spread(source: random.Random, layout: Layout, n: int) -> list[int]:
@@ -47,15 +59,35 @@ def _spread(source: random.Random, layout: Layout, n: int) -> list[int]:
     return [int(layout.lowest_ns * top ** source.random()) for _ in range(n)]
 
 
+def _idle(layout: Layout, kind: str, *, scraped: bool) -> float:
+    """Bytes kept for a series that was never called, in the registry and for the next scrape."""
+    registry = Registry(layout, perf_counter_ns)
+    renderer = Renderer({"service": "bench", "region": "local"})
+    number = iter(range(10**9))
+
+    def declare() -> None:
+        registry.bind(Declaration(kind, f"operation{next(number)}"), None)
+
+    def scrape() -> None:
+        if scraped:
+            renderer.prometheus(registry.collect())
+
+    def work() -> None:
+        for _ in range(_IDLE):
+            declare()
+        scrape()
+
+    declare()
+    scrape()
+    return _growth(work) / _IDLE
+
+
 def series(rounds: int) -> list[Row]:
     """Idle, busy, and with windows that have seen everything."""
     layout = Layout()
     source = random.Random(1)
-    registry = Registry(layout, perf_counter_ns)
-    number = iter(range(10**9))
-    idle = _kept_bytes(
-        lambda: registry.bind(Declaration("tool", f"tool{next(number)}"), None), _IDLE
-    )
+    idle = {kind: _idle(layout, kind, scraped=False) for kind in catalogue.KINDS}
+    scraped = {kind: _idle(layout, kind, scraped=True) for kind in catalogue.KINDS}
     # One value in each cell, many times over: no histogram can use more.
     everywhere = [layout.lower(index) for index in range(layout.size)]
     full = Batch(layout, OK, 0, everywhere)
@@ -84,7 +116,18 @@ def series(rounds: int) -> list[Row]:
         return windows
 
     return [
-        at_most("a series that was never called", idle, 1024, "{:,.0f} B"),
+        at_most(
+            "a series that was never called",
+            max(idle.values()),
+            1024,
+            "{:,.0f} B",
+            _by_kind(idle),
+        ),
+        no_target(
+            "the same, with the text that is kept for scrapes",
+            f"{max(scraped.values()):,.0f} B",
+            _by_kind(scraped),
+        ),
         at_most(
             "lifetime histogram, every cell used",
             _kept_bytes(busy, _COPIES) / 1024,
@@ -105,3 +148,7 @@ def series(rounds: int) -> list[Row]:
             f"log-normal, σ 0.5; 100 calls in each of {cells} cells of time",
         ),
     ]
+
+
+def _by_kind(sizes: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {size:,.0f}" for kind, size in sizes.items())

@@ -160,7 +160,7 @@ def test_what_comes_while_a_fold_copies_waits_for_the_next() -> None:
 def test_lists_stay_the_same() -> None:
     """A thread that holds on to a list between looking it up and appending loses nothing."""
     registry = Registry(LAYOUT, ManualClock())
-    recorder = registry.bind(Declaration("workflow", "w"), None)
+    recorder = registry.bind(Declaration("model_call", "chat"), None)
     lists = recorder.plain, recorder.details, recorder.usage
     returned(recorder, registry.clock(), 5)
     failed(recorder, registry.clock(), 5, "E")
