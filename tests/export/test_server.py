@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import multiprocessing
@@ -22,6 +23,7 @@ from unittest.mock import Mock
 import pytest
 
 from agentmon.errors import ConfigError, EndpointError
+from agentmon.export.access import Access, Gate
 from agentmon.export.respond import Endpoint, Response
 from agentmon.export.server import LOOPBACK, Limits, Server, parse_address
 from tests.export.recording import filled
@@ -182,16 +184,29 @@ def test_an_address_in_use_says_so() -> None:
     """A port that is taken is an error that names it and says what to do, and leaves nothing."""
     with closing(socket.create_server((LOOPBACK, 0))) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(EndpointError, match=f"127.0.0.1:{port}: it is in use; stop what"):
+        with pytest.raises(EndpointError, match=f"127.0.0.1:{port}: it is in use; stop") as raised:
             Server(Mock(), LOOPBACK, port)
+    assert raised.value.errno == errno.EADDRINUSE
+    assert raised.value.strerror
+    assert raised.value.strerror.startswith("cannot serve on 127.0.0.1:")
     gc.collect()  # a socket left behind would warn here
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid", "a..b", "\udc80"])
-def test_an_address_of_elsewhere_says_so(host: str) -> None:
-    """A host that is not this machine is an error that says so."""
-    with pytest.raises(EndpointError, match=r"cannot serve on .*; choose (an address|one of its)"):
+@pytest.mark.parametrize(
+    ("host", "number"),
+    [
+        ("203.0.113.7", errno.EADDRNOTAVAIL),
+        ("no-such-host.invalid", errno.EADDRNOTAVAIL),
+        ("a..b", errno.EINVAL),
+        ("\udc80", errno.EINVAL),
+    ],
+)
+def test_an_address_of_elsewhere_says_so(host: str, number: int) -> None:
+    """A host that is not this machine is an error that says so, with a number of the system."""
+    words = r"cannot serve on .*; choose (an address|one of its)"
+    with pytest.raises(EndpointError, match=words) as raised:
         Server(Mock(), host)
+    assert raised.value.errno == number
 
 
 def test_an_ipv6_address_is_served() -> None:
@@ -293,7 +308,7 @@ def test_a_connection_is_kept(serve: Serve) -> None:
         b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: Close, x\r\n\r\n",
         b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12345",
         b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
         GET + GET,
     ],
 )
@@ -395,6 +410,60 @@ def test_a_bad_request_is_refused(serve: Serve, request_: bytes, expected: int) 
     assert b"script" not in answer.partition(b"\r\n\r\n")[2]
     assert b"Content-Security-Policy:" in answer
     assert len(answer) < 1000
+
+
+@pytest.mark.parametrize("begin", [b"\x16\x03\x01\x02\x00\x01", b"\x00", b"\xff" * 3, b"\r\n{"])
+def test_what_cannot_become_a_request_is_refused_at_once(serve: Serve, begin: bytes) -> None:
+    """A greeting of TLS, or whatever begins as no request does, is answered without waiting."""
+    with connect(serve(limits=PATIENT)) as sock:
+        sock.sendall(begin)
+        assert status(read_all(sock)) == 400
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "expected"),
+    [
+        (b"localhost:1", b"/metrics", 200),
+        (b"127.0.0.1", b"/metrics", 200),
+        (b"192.0.2.1:80", b"/metrics", 200),
+        (b"", b"/metrics", 200),
+        (b"evil.example", b"/metrics", 403),
+        (b"evil.example", b"/nothing", 403),
+        (b"localhost", b"http://evil.example/metrics", 403),
+        (b"evil.example", b"http://localhost/metrics", 200),
+        (b"evil.example", b"/-/healthy", 200),
+    ],
+)
+def test_a_strangers_name_is_refused_on_loopback(
+    serve: Serve, host: bytes, target: bytes, expected: int
+) -> None:
+    """A page that has made its own name point to this machine reads nothing; it is counted."""
+    gate = Gate()
+    server = serve(gate=gate)
+    request = b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
+    answer = ask(server, request)
+    assert status(answer) == expected
+    assert (b"triage" in answer) == (target.endswith(b"/metrics") and expected == 200)
+    assert gate.refused()["unknown_host"] == (expected == 403)
+
+
+def test_without_a_host_field_there_is_no_stranger(serve: Serve) -> None:
+    """HTTP/1.0 names no host, and no browser speaks it."""
+    assert status(ask(serve(), b"GET /metrics HTTP/1.0\r\n\r\n")) == 200
+
+
+def test_other_names_are_given_by_hosts(serve: Serve) -> None:
+    """A proxy that passes its own name on is let in by naming it."""
+    server = serve(gate=Gate(Access(hosts=["metrics.example"])))
+    for name, expected in ((b"metrics.example:443", 200), (b"evil.example", 403)):
+        assert status(ask(server, b"GET / HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")) == expected
+
+
+def test_elsewhere_any_name_will_do() -> None:
+    """Where it listens on more than loopback, names are as many as there are networks."""
+    server = Server(Endpoint(filled(), process_metrics=False), "0.0.0.0")  # noqa: S104
+    assert status(ask(server, b"GET / HTTP/1.1\r\nHost: metrics.example\r\n\r\n")) == 200
+    server.close()
 
 
 def test_a_client_that_leaves_is_forgotten(serve: Serve) -> None:
