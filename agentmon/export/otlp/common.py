@@ -14,7 +14,7 @@ from typing import Any, Final
 from agentmon.export.wire import data, double, key, text, varint, varint_field
 from agentmon.tracing.span import Library
 
-__all__ = ["any_value", "attributes", "key_value", "resource", "scope"]
+__all__ = ["HEADS", "any_value", "attributes", "head", "key_value", "resource", "scope"]
 
 #: Containers within containers; deeper ones are written as text, for readers of protobuf give up
 #: at a hundred levels and would refuse the whole request.
@@ -22,9 +22,9 @@ _DEEPEST: Final = 16
 _LOWEST: Final = -(1 << 63)
 _HIGHEST: Final = (1 << 63) - 1
 
-#: The part of an attribute before its value, by key. Instrumentation uses few keys again and again;
-#: a host that makes up new ones all the time empties it from time to time.
-_heads: dict[str, bytes] = {}
+#: What `head` has made, by key. Instrumentation uses few keys again and again; a host that makes up
+#: new ones all the time empties it from time to time.
+HEADS: dict[str, bytes] = {}
 _MOST_HEADS: Final = 4096
 _LONGEST_HEAD: Final = 256
 
@@ -93,13 +93,13 @@ def _key_value(name: str, value: object, deeper: int) -> bytes:
 
 def head(name: str) -> bytes:
     """A KeyValue up to the length of its value."""
-    known = _heads.get(name)
+    known = HEADS.get(name)
     if known is None:
         known = text(1, name) + key(2, 2)
         if len(known) <= _LONGEST_HEAD:
-            if len(_heads) >= _MOST_HEADS:
-                _heads.clear()
-            _heads[name] = known
+            if len(HEADS) >= _MOST_HEADS:
+                HEADS.clear()
+            HEADS[name] = known
     return known
 
 

@@ -115,5 +115,5 @@ def test_the_keys_that_are_kept_are_bounded() -> None:
     for n in range(10_000):
         common.key_value(f"made.up.{n}", n)
         common.key_value(f"{'long' * 100}.{n}", n)
-    assert len(common._heads) <= 4096
-    assert max(map(len, common._heads)) < 256
+    assert len(common.HEADS) <= 4096
+    assert max(map(len, common.HEADS)) < 256
