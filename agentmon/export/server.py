@@ -141,6 +141,13 @@ class _Connection:
         self.keep = False
         self.drained = 0
 
+    def part(self) -> None:
+        """Tell a client of TLS that nothing follows, if it can be told at once."""
+        if self.session is not None and self.session.established and not self.outgoing:
+            self.session.end()
+            with suppress(OSError):
+                self.sock.send(self.session.take())
+
     def enter(self, phase: _Phase, patience: float) -> None:
         self.phase = phase
         self.since = time.monotonic()
@@ -360,6 +367,7 @@ class Server:
     def _drop(self, connection: _Connection) -> None:
         if self._connections.pop(connection.sock, None) is not None:
             self._selector.unregister(connection.sock)
+            connection.part()
             connection.sock.close()
             connection.phase = _Phase.CLOSED
 
