@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from agentmon._settings.explain import explain
 from agentmon._version import __version__
 from agentmon.export.terminal import SORTS
 from agentmon.export.top import StatusError, once, status_url, watch
@@ -25,17 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows its name; by default what this process was started with.
 
     Returns:
-        The exit status: 0, or 1 if there was no status to show.
+        The exit status: 0; 1 if there was no status to show, or if the configuration is wrong.
     """
     chosen = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows question marks
             stream.reconfigure(errors="replace")
     try:
-        if chosen.once or not (sys.stdout.isatty() and sys.stdin.isatty()):
-            once(chosen.url, chosen.window, chosen.sort)
-        else:
-            watch(chosen.url, chosen.window, chosen.sort, chosen.interval)
+        run: Callable[[argparse.Namespace], int] = chosen.run
+        return run(chosen)
     except StatusError as error:
         print(f"agentmon top: {error}", file=sys.stderr)
         return 1
@@ -45,7 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _top(chosen: argparse.Namespace) -> int:
+    if chosen.once or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        once(chosen.url, chosen.window, chosen.sort)
+    else:
+        watch(chosen.url, chosen.window, chosen.sort, chosen.interval)
     return 0
+
+
+def _config(chosen: argparse.Namespace) -> int:
+    explanation = explain(os.environ)
+    if chosen.json:
+        print(explanation.json())
+    else:
+        sys.stdout.write(explanation.text(shutil.get_terminal_size().columns))
+    sys.stdout.flush()
+    return 0 if explanation.well else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +98,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how often to ask (%(default)g)",
     )
+    top.set_defaults(run=_top)
+    config = commands.add_parser(
+        "config",
+        help="show what the environment says, and what is wrong with it",
+        description="Show the value of every setting in this environment and where it comes from. "
+        "Arguments that a program gives to configure() win over it, and cannot be seen here. "
+        "Secrets are not shown. The exit status is 1 if a value cannot be used or a variable is "
+        "not known.",
+        allow_abbrev=False,
+    )
+    config.add_argument("--json", action="store_true", help="write it as JSON")
+    config.set_defaults(run=_config)
     return parser
 
 

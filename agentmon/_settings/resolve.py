@@ -131,7 +131,8 @@ def find(setting: Setting, given: object, environ: Mapping[str, str]) -> Found:
     """
     said = [name for name in setting.variables if environ.get(name, "").strip()]
     if given is not None:
-        return Found(setting, _checked(setting, setting.name, given), ARGUMENT, tuple(said))
+        hidden = (each for each in said if _says(setting, each, environ))
+        return Found(setting, _checked(setting, setting.name, given), ARGUMENT, tuple(hidden))
     for rank, name in enumerate(said):
         text = environ[name].strip()
         try:
@@ -140,8 +141,17 @@ def find(setting: Setting, given: object, environ: Mapping[str, str]) -> Found:
             raise _refusal(setting, name, text) from None
         if value is not None:
             value = _checked(setting, name, value, text)
-            return Found(setting, value, name, tuple(said[rank + 1 :]))
+            hidden = (each for each in said[rank + 1 :] if _says(setting, each, environ))
+            return Found(setting, value, name, tuple(hidden))
     return Found(setting, setting.default, DEFAULT)
+
+
+def _says(setting: Setting, name: str, environ: Mapping[str, str]) -> bool:
+    """Whether a variable that is set says anything of the setting."""
+    try:
+        return setting.variables[name](environ[name].strip()) is not None
+    except ValueError:
+        return True
 
 
 def _checked(setting: Setting, source: str, value: object, text: str | None = None) -> Any:

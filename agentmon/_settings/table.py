@@ -49,6 +49,7 @@ class Setting:
         shown: The default in words, where the value does not say enough.
         help: What it is.
         secret: Whether it must not be shown.
+        unit: What its number counts, where that is not plain.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Setting:
     shown: str = ""
     help: str
     secret: bool = False
+    unit: str = ""
 
 
 _FLAG: Final = ", ".join((*v.TRUE, *v.FALSE))
@@ -280,6 +282,7 @@ TRACES: Final[tuple[Setting, ...]] = (
         allowed="seconds, 0 or more",
         shown="off",
         help="Likewise those with a span that took longer, in seconds.",
+        unit="s",
     ),
     Setting(
         name="traces.queue_size",
@@ -305,6 +308,7 @@ TRACES: Final[tuple[Setting, ...]] = (
         allowed="seconds, 0 or more; as a variable whole milliseconds",
         help="The longest that spans wait for others to be sent with, in seconds; the variable "
         "says it in milliseconds.",
+        unit="s",
     ),
     Setting(
         name="traces.export_timeout",
@@ -314,6 +318,7 @@ TRACES: Final[tuple[Setting, ...]] = (
         allowed="seconds above 0; as a variable whole milliseconds",
         help="How long one batch is tried for, all attempts together, in seconds; the variable "
         "says it in milliseconds.",
+        unit="s",
     ),
     Setting(
         name="traces.limits",

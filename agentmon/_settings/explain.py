@@ -1,0 +1,253 @@
+"""
+What the environment says, and why: the output of ``agentmon config``.
+
+Values that are secret are never part of it, nor are those of variables that are not known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
+from typing import Any, Final
+
+from agentmon._settings.resolve import access_from, find, owned
+from agentmon._settings.spelling import doubts
+from agentmon._settings.table import (
+    ACCESS,
+    LIMITS,
+    PROPAGATORS,
+    RATIO,
+    RESOURCE,
+    SDK_DISABLED,
+    SETTINGS,
+    SHARING,
+    TRACES,
+    Setting,
+)
+from agentmon._settings.values import masked
+from agentmon.errors import ConfigError
+from agentmon.tracing.options import Traces
+
+__all__ = ["Explanation", "Part", "Row", "explain"]
+
+_LEAST_VALUE_WIDTH: Final = 14
+_GAP: Final = "  "
+_LINK: Final = re.compile(r"\[(.*?)\]\(.*?\)")
+_UNUSABLE: Final = "cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One setting as it is in force.
+
+    Args:
+        name: What it is called.
+        value: Its value in words; a secret is not shown.
+        source: ``default``, or the variable that says it.
+        hides: The variables that are set as well, and outranked.
+        variables: The variables that can say it, strongest first.
+    """
+
+    name: str
+    value: str
+    source: str
+    hides: tuple[str, ...]
+    variables: tuple[str, ...]
+
+    def sources(self) -> list[str]:
+        """Where its value comes from, and what else would say it."""
+        return [self.source, *(f"hides {name}" for name in self.hides)]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    Settings that belong together.
+
+    Args:
+        title: What they are about.
+        rows: The settings.
+        used: Whether they are in force: those of spans are if agentmon exports spans.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    used: bool = True
+
+    def lines(self, width: int) -> Iterator[str]:
+        """
+        The settings as a table.
+
+        Args:
+            width: Columns of the terminal.
+        """
+        names = {row: row.name.removeprefix("traces.").removeprefix("access.") for row in self.rows}
+        longest = max(map(len, names.values()))
+        sources = max(len(source) for row in self.rows for source in row.sources())
+        values = max(_LEAST_VALUE_WIDTH, width - longest - sources - 3 * len(_GAP))
+        values = min(values, max(len(row.value) for row in self.rows))
+        for row, name in names.items():
+            for said, value, source in zip_longest(
+                (name,), _wrapped(row.value, values), row.sources(), fillvalue=""
+            ):
+                line = f"{_GAP}{said:{longest}}{_GAP}{value:{values}}{_GAP}{source}"
+                yield line.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    What is in force, and what is wrong.
+
+    Args:
+        parts: The settings.
+        problems: What ``configure()`` refuses.
+        doubts: What to say of variables that do nothing.
+    """
+
+    parts: tuple[Part, ...]
+    problems: tuple[str, ...]
+    doubts: dict[str, str]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems and not self.doubts
+
+    def json(self) -> str:
+        """Everything as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def text(self, width: int) -> str:
+        """
+        Everything as tables.
+
+        Args:
+            width: Columns of the terminal.
+        """
+        lines = []
+        for part in self.parts:
+            lines += [part.title if part.used else f"{part.title} (not used)"]
+            lines += [*part.lines(width), ""]
+        for title, said in (
+            ("Wrong", self.problems),
+            ("Doubtful", [f"{name} {doubt}" for name, doubt in self.doubts.items()]),
+        ):
+            for each in said:
+                lines += _wrapped(f"{title}: {each}", width, _GAP)
+        if self.well:
+            lines.append("Nothing is wrong.")
+        return "\n".join(lines) + "\n"
+
+
+def explain(environ: Mapping[str, str]) -> Explanation:
+    """
+    What is in force where ``configure()`` gets no arguments.
+
+    Args:
+        environ: Environment variables.
+    """
+    problems: dict[str, None] = {}  # in order, each once
+    main = [each for each in SETTINGS if each.name != "access"]
+    general = _rows([*main, SDK_DISABLED, PROPAGATORS], environ, problems)
+    access = _rows(ACCESS, environ, problems)
+    _attempt(access_from, environ, problems)
+    asked, pushes, off = (
+        _value(each, environ) for each in (_named("traces"), _named("push"), SDK_DISABLED)
+    )
+    exports = isinstance(asked, Traces) and not off
+    sharing = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
+    idle: dict[str, None] = {}
+    spans = _rows([*TRACES, *LIMITS], environ, problems if exports else idle)
+    ratio = _rows([RATIO], environ, problems if sharing else idle)
+    resource = _rows([RESOURCE], environ, problems if exports or pushes else idle)
+    if isinstance(asked, Traces) and exports:
+        _attempt(lambda given: owned(asked, given), environ, problems)
+    if isinstance(asked, Traces) and off:
+        general = [_stopped(row) if row.name == "traces" else row for row in general]
+    return Explanation(
+        (
+            Part("In this environment; arguments of configure() win over it", (*general,)),
+            Part("Access to the endpoint", (*access,)),
+            Part("Spans that agentmon exports itself", (*spans, *ratio, *resource), exports),
+        ),
+        tuple(problems),
+        doubts(environ),
+    )
+
+
+def _named(name: str) -> Setting:
+    return next(each for each in SETTINGS if each.name == name)
+
+
+def _rows(
+    settings: Iterable[Setting], environ: Mapping[str, str], problems: dict[str, None]
+) -> list[Row]:
+    rows = []
+    for setting in settings:
+        name = setting.name.removeprefix(".")
+        variables = tuple(setting.variables)
+        try:
+            found = find(setting, None, environ)
+        except ConfigError as error:
+            problems[str(error)] = None
+            source = next(each for each in variables if environ.get(each, "").strip())
+            rows.append(Row(name, _UNUSABLE, source, (), variables))
+            continue
+        value = _worded(setting, found.value)
+        rows.append(Row(name, value, found.source, found.hidden, variables))
+    return rows
+
+
+def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
+    """The value in force, the default where that cannot be used."""
+    try:
+        return find(setting, None, environ).value
+    except ConfigError:
+        return setting.default
+
+
+def _attempt(
+    check: Callable[[Mapping[str, str]], object],
+    environ: Mapping[str, str],
+    problems: dict[str, None],
+) -> None:
+    try:
+        check(environ)
+    except ConfigError as error:
+        problems[str(error)] = None
+
+
+def _stopped(row: Row) -> Row:
+    return replace(row, value="none", source="OTEL_SDK_DISABLED", hides=(row.source, *row.hides))
+
+
+# ---------------------------------------------------------------------- words
+
+
+def _worded(setting: Setting, value: object) -> str:
+    if value is None or value in ("", (), {}):
+        text = _LINK.sub(r"\1", setting.shown).replace("`", "") or "none"
+    elif setting.secret:
+        text = "set, not shown"
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, Traces):
+        text = ", ".join(map(str, value.to))
+    elif isinstance(value, Mapping):
+        text = ", ".join(f"{key}={each}" for key, each in value.items())
+    elif isinstance(value, tuple):
+        text = ", ".join(map(str, value))
+    else:
+        text = f"{value:g} {setting.unit}" if setting.unit else str(value)
+    text = masked(text)
+    return text if text.isprintable() else repr(text)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
