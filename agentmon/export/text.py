@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Family, HistogramState, Sample
+from agentmon.model.outcome import OUTCOMES
+from agentmon.model.snapshot import ByOutcome, Family, HistogramState, Sample
 
 __all__ = ["Renderer", "edge_text", "number_text", "seconds_text"]
 
@@ -38,7 +39,7 @@ class Renderer:
     def __init__(self, constant_labels: Mapping[str, str] | None = None) -> None:
         constant = constant_labels or {}
         self._constant = _pairs(constant, constant.values())
-        self._lines: dict[Metric, _Prefixes | _Labels] = {}
+        self._lines: dict[Metric, _Prefixes] = {}
         self._bodies: dict[tuple[Metric, tuple[float, ...]], str] = {}
 
     def prometheus(self, families: Iterable[Family]) -> bytes:
@@ -68,17 +69,24 @@ class Renderer:
 
     def _samples(self, family: Family) -> Iterable[str]:
         metric, samples = family.metric, family.samples
-        histogram = metric.kind is Kind.HISTOGRAM
-        known = self._lines.get(metric)
-        if known is None or len(known) > 2 * len(samples) + _SLACK:
-            known = _Labels(self, metric) if histogram else _Prefixes(self, metric)
-            self._lines[metric] = known
-        if histogram:
-            return self._histograms(metric, samples, known)
+        if metric.kind is Kind.HISTOGRAM:
+            return self._histograms(metric, samples, self._known(metric, _Labels, len(samples)))
+        if isinstance(samples, ByOutcome):
+            groups = samples.groups
+            known = self._known(metric, _Groups, len(groups))
+            return [known[labels] % counts for labels, counts in groups]
+        known = self._known(metric, _Prefixes, len(samples))
         return [
             f"{known[labels]}{value if value.__class__ is int else number_text(value)}\n"
             for labels, value in samples
         ]
+
+    def _known(self, metric: Metric, form: type[_Prefixes], needed: int) -> _Prefixes:
+        """What is kept of the lines of a metric, begun anew where most of it is not needed."""
+        known = self._lines.get(metric)
+        if type(known) is not form or len(known) > 2 * needed + _SLACK:
+            known = self._lines[metric] = form(self, metric)
+        return known
 
     def _histograms(
         self, metric: Metric, samples: Iterable[Sample], known: Mapping[tuple[str, ...], str]
@@ -134,6 +142,19 @@ class _Labels(_Prefixes):
         labels = self._renderer.labels(self._metric, values)
         inner = self[values] = f"{labels}," if labels else ""
         return inner
+
+
+class _Groups(_Prefixes):
+    """The lines of all five outcomes with ``%d`` where counts go, by the label values before."""
+
+    def __missing__(self, values: tuple[str, ...]) -> str:
+        name = self._metric.sample
+        text = ""
+        for outcome in OUTCOMES:
+            labels = self._renderer.labels(self._metric, (*values, outcome))
+            text += f"{name}{{{labels}}} ".replace("%", "%%") + "%d\n"
+        self[values] = text
+        return text
 
 
 def seconds_text(value_ns: int) -> str:

@@ -6,14 +6,17 @@ The writer side makes them under its own lock; the reader side owns them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import Metric
+from agentmon.model.outcome import OUTCOMES
 from agentmon.model.statistics import Statistics
 
 __all__ = [
+    "ByOutcome",
     "CallRecord",
     "Family",
     "HistogramState",
@@ -48,11 +51,37 @@ Sample: TypeAlias = "tuple[tuple[str, ...], Value]"
 
 
 @dataclass(frozen=True, slots=True)
+class ByOutcome(Sequence[Sample]):
+    """
+    The samples of a counter whose last label is the outcome, in groups of all five.
+
+    A sequence of samples like any other. Whoever knows it can take each group at once.
+
+    Args:
+        groups: Label values without the outcome, and a count for each outcome in the order of
+            `OUTCOMES`.
+    """
+
+    groups: Sequence[tuple[tuple[str, ...], tuple[int, ...]]]
+
+    def __len__(self) -> int:
+        return len(self.groups) * len(OUTCOMES)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for labels, counts in self.groups:
+            for outcome, n in zip(OUTCOMES, counts, strict=True):
+                yield (*labels, outcome), n
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """A metric and its samples: label values in the order of the metric's labels, and a value."""
 
     metric: Metric
-    samples: list[Sample]
+    samples: Sequence[Sample]
 
 
 @dataclass(frozen=True, slots=True)

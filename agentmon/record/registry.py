@@ -15,7 +15,7 @@ from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import OVERFLOW, Label
 from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
-from agentmon.model.snapshot import CallRecord, Family, Sample, Snapshot
+from agentmon.model.snapshot import ByOutcome, CallRecord, Family, Sample, Snapshot
 from agentmon.record.clock import Clock
 from agentmon.record.declaration import Declaration, Scope
 from agentmon.record.limits import MAX_SERIES
@@ -29,7 +29,7 @@ logger = logging.getLogger("agentmon")
 _RECENT = 50  # failed calls, and slow calls, that are remembered
 _SLOW_AGE_NS = 3600 * 10**9
 _NO_FACTS = ("", "", "")
-_ENDINGS = tuple((outcome,) for outcome in OUTCOMES)  # what labels of outcomes end with
+_NO_CALLS = (0,) * len(OUTCOMES)
 
 
 class Registry:
@@ -292,7 +292,7 @@ class Registry:
         members: list[Series],
         live: dict[Series, list[int]],
     ) -> Iterator[Family]:
-        calls: list[Sample] = []
+        calls: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
         durations: list[Sample] = []
         squares: list[Sample] = []
         errors: list[Sample] = []
@@ -303,22 +303,22 @@ class Registry:
             labels = series.labels
             if series.histograms:
                 with self._still():
-                    for outcome in OUTCOMES:
-                        key = (*labels, outcome)
+                    counts = [0] * len(OUTCOMES)
+                    for n, outcome in enumerate(OUTCOMES):
                         histogram = series.histograms.get(outcome)
-                        if histogram is None:
-                            calls.append((key, 0))
-                            continue
-                        calls.append((key, histogram.count))
-                        durations.append((key, histogram.state()))
-                        squares.append((key, histogram.squares_ns2 / 1e18))
+                        if histogram is not None:
+                            key = (*labels, outcome)
+                            counts[n] = histogram.count
+                            durations.append((key, histogram.state()))
+                            squares.append((key, histogram.squares_ns2 / 1e18))
+                    calls.append((labels, tuple(counts)))
                     errors.extend(((*labels, name), n) for name, n in series.errors.items())
             else:  # declared and never called, as most series are in a process that has just begun
-                calls.extend([(labels + ending, 0) for ending in _ENDINGS])
+                calls.append((labels, _NO_CALLS))
             begun = live.get(series)
             in_flight.append((labels, len(begun) if begun else 0))
             oldest.append((labels, max(0, now_ns - min(begun)) / 1e9 if begun else 0.0))
-        yield Family(metrics.calls, calls)
+        yield Family(metrics.calls, ByOutcome(calls))
         yield Family(metrics.duration, durations)
         yield Family(metrics.duration_squared, squares)
         if errors:

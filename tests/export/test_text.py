@@ -20,7 +20,7 @@ from agentmon.export.collector import AgentmonCollector
 from agentmon.export.text import Renderer, edge_text, seconds_text
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import Kind, Label, Metric, Unit
-from agentmon.model.snapshot import Family, HistogramState
+from agentmon.model.snapshot import ByOutcome, Family, HistogramState
 
 AGENT = Label("agent", "Agent.", 10)
 OUTCOME = Label("outcome", "Outcome.", 5)
@@ -222,6 +222,27 @@ def test_what_is_kept_is_bounded_by_what_is_shown() -> None:
         samples = [((f"{turn}-{i}",), turn) for i in range(100)]
         renderer.prometheus([Family(AGE, samples)])
     assert sum(map(len, renderer._lines.values())) <= 400
+
+
+def test_groups_that_are_gone_are_not_kept() -> None:
+    """What is kept of groups by outcome is bounded by how many groups are shown."""
+    renderer = Renderer()
+    for turn in range(50):
+        groups = [((f"{turn}-{i}",), (1, 0, 0, 0, 0)) for i in range(100)]
+        renderer.prometheus([Family(CALLS, ByOutcome(groups))])
+    assert sum(map(len, renderer._lines.values())) <= 400
+
+
+def test_groups_by_outcome_read_like_their_samples() -> None:
+    """Samples in groups are rendered as they are one by one, whichever came first."""
+    groups = ByOutcome([(("100 %d",), (2**70, 0, 3, 0, 0)), (('a"\\\n\udc80',), (1, 2, 3, 4, 5))])
+    grouped, flat = Family(CALLS, groups), Family(CALLS, list(groups))
+    renderer = Renderer({"service": "50 %"})
+    texts = [renderer.prometheus([family]) for family in (grouped, flat, grouped)]
+    assert texts[0] == texts[1] == texts[2]
+    assert b'service="50 %",agent="100 %d",outcome="ok"} 1180591620717411303424\n' in texts[0]
+    (family,) = parse_prometheus(texts[0].decode())
+    assert len(family.samples) == 10
 
 
 @given(st.integers(min_value=0, max_value=2**80))
