@@ -29,6 +29,10 @@ __all__ = ["SAMPLED", "Event", "Fixed", "Library", "LightSpan", "LinkTo"]
 
 SAMPLED: Final = 1
 
+#: Innermost frames of a stack trace that are kept: a stack that is full has a thousand, and each
+#: of the calls on it fails.
+_FRAMES: Final = 50
+
 _ENDING = Lock()
 _NO_STATE = TraceState()
 
@@ -261,7 +265,7 @@ class LightSpan(Span):
         described = {
             "exception.type": _type_name(type(exception)),
             "exception.message": clean(exception, None) or "",
-            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            "exception.stacktrace": "".join(traceback.format_exception(exception, limit=-_FRAMES)),
             "exception.escaped": str(escaped),
         }
         self.add_event("exception", {**described, **(attributes or {})}, timestamp)
