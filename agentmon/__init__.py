@@ -39,11 +39,13 @@ from agentmon.instrument.operation import (
 )
 
 if TYPE_CHECKING:
+    from agentmon.export.access import Access
     from agentmon.model.summary import OperationSummary, Summary
     from agentmon.tracing.limits import Limits
     from agentmon.tracing.options import Traces
 
 __all__ = [
+    "Access",
     "AgentmonError",
     "Call",
     "CatalogueError",
@@ -77,6 +79,7 @@ __all__ = [
 
 #: What few need, by the module that is loaded when somebody asks for it.
 _LATE: Final = {
+    "Access": "agentmon.export.access",
     "Limits": "agentmon.tracing.limits",
     "OperationSummary": "agentmon.model.summary",
     "Summary": "agentmon.model.summary",

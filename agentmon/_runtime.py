@@ -7,7 +7,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from agentmon.record.limits import MAX_SERIES
 # The rest is loaded by `configure`: many processes import instrumented code and never call it.
 if TYPE_CHECKING:
     from agentmon._settings import Exceptions, Settings
+    from agentmon.export.access import Access
     from agentmon.export.asgi import ASGIApplication
     from agentmon.export.collector import AgentmonCollector
     from agentmon.export.respond import Endpoint, Root
@@ -74,7 +75,7 @@ def configure(
     failure_logs: bool | None = None,
     native_histograms: bool | None = None,
     push: Any | Iterable[Any] | None = None,
-    access: Any | None = None,
+    access: Access | None = None,
     interrupts: Exceptions = (),
     timeouts: Exceptions = (),
     digits: int = 2,
@@ -203,7 +204,8 @@ def _start(settings: Settings) -> None:
 
 def _answering(settings: Settings, registry: Registry) -> Endpoint:
     """What answers requests about the registry, whoever serves it."""
-    from agentmon.export.respond import Endpoint  # noqa: PLC0415  # as long as nothing is recorded
+    from agentmon.export.access import Gate  # noqa: PLC0415  # as long as nothing is recorded
+    from agentmon.export.respond import Endpoint  # noqa: PLC0415  # likewise
 
     return Endpoint(
         registry,
@@ -211,6 +213,7 @@ def _answering(settings: Settings, registry: Registry) -> Endpoint:
         region=settings.region,
         spans=lambda: "none" if ACTIVE.spans is None else "host",
         process_metrics=settings.process_metrics,
+        gate=Gate(settings.access),
     )
 
 
@@ -218,8 +221,13 @@ def _served(settings: Settings, answering: Endpoint, address: str) -> Server | N
     """A server of the endpoint; None where it may do without and the address cannot be had."""
     from agentmon.export.server import Server, parse_address  # noqa: PLC0415  # only to serve
 
+    tls = None
+    if settings.access is not None and settings.access.certificate is not None:
+        from agentmon.export.tls import TLS  # noqa: PLC0415  # loads ssl
+
+        tls = TLS(settings.access)
     try:
-        return Server(answering, *parse_address(address))
+        return Server(answering, *parse_address(address), gate=answering.gate, tls=tls)
     except EndpointError as error:
         if not settings.serve_optional:
             raise
@@ -298,20 +306,17 @@ def prometheus_collector() -> AgentmonCollector:
     """
     All metrics as a collector for a registry of ``prometheus_client`` that the host has already.
 
-    Call it after `configure`, whose service and region it takes.
-
     Returns:
         To be given to ``registry.register()``; it shows whatever is configured at the time of each
-        scrape, and nothing while nothing is.
+        scrape, with the service and region of then, and nothing while nothing is.
     """
     from agentmon.export.collector import AgentmonCollector  # noqa: PLC0415  # costly
 
-    def families() -> list[Family]:
+    def source() -> tuple[Mapping[str, str], list[Family]]:
         answering = _runtime.endpoint
-        return [] if answering is None else answering.families()
+        return ({}, []) if answering is None else (answering.constant, answering.families())
 
-    settings = _runtime.settings
-    return AgentmonCollector(families, {} if settings is None else settings.constant_labels)
+    return AgentmonCollector(source)
 
 
 def statistics(

@@ -33,6 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Calls": ("Call", "current", "usage"),
     "Threads": ("carry", "carrying"),
     "Look": ("statistics", "OperationSummary", "Summary"),
+    "Restrict who may ask": ("Access",),
     "Serve within the host": ("asgi_app", "wsgi_app", "prometheus_collector"),
 }
 ERRORS = ("AgentmonError", "CatalogueError", "ConfigError", "DeclarationError", "EndpointError")

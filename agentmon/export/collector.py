@@ -44,32 +44,29 @@ class AgentmonCollector(Collector):
         prometheus_client.REGISTRY.register(AgentmonCollector(source))
 
     Args:
-        source: Called at each scrape; returns the families to show.
-        constant_labels: Labels that come first on every sample.
+        source: Called at each scrape; returns the labels that come first on every sample, and the
+            families to show.
     """
 
-    def __init__(
-        self,
-        source: Callable[[], Iterable[Family]],
-        constant_labels: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, source: Callable[[], tuple[Mapping[str, str], Iterable[Family]]]) -> None:
         self._source = source
-        self._constant = dict(constant_labels or {})
 
     def collect(self) -> Iterator[ForeignMetric]:
         """Every family with its samples."""
-        for family in self._source():
-            foreign = self._empty(family.metric)
+        constant, families = self._source()
+        for family in families:
+            foreign = self._empty(family.metric, constant)
             for labels, value in family.samples:
-                self._add(foreign, (*self._constant.values(), *labels), value)
+                self._add(foreign, (*constant.values(), *labels), value)
             yield foreign
 
     def describe(self) -> Iterator[ForeignMetric]:
         """Every family that there can be, so that a name given twice is found at once."""
-        return map(self._empty, catalogue.CATALOGUE)
+        return (self._empty(metric, {}) for metric in catalogue.CATALOGUE)
 
-    def _empty(self, metric: Metric) -> ForeignMetric:
-        names = (*self._constant, *metric.label_names)
+    @staticmethod
+    def _empty(metric: Metric, constant: Mapping[str, str]) -> ForeignMetric:
+        names = (*constant, *metric.label_names)
         name = metric.family
         if metric.kind is Kind.COUNTER:
             return CounterMetricFamily(name, metric.help, labels=names, unit=metric.unit.value)

@@ -134,13 +134,13 @@ class Endpoint:
         gate: Gate | None = None,
     ) -> None:
         self._registry = registry
-        self._gate = gate
+        self.gate = gate
         self._service = service
         self._region = region
         self._spans = spans
         named = {"service": service, "region": region}
-        self._constant = {name: value for name, value in named.items() if value}
-        self._renderer = Renderer(self._constant)
+        self.constant = {name: value for name, value in named.items() if value}
+        self._renderer = Renderer(self.constant)
         self._process_metrics = process_metrics
         self._process: ProcessMetrics | None = None
         self._lock = Lock()
@@ -169,7 +169,7 @@ class Endpoint:
         """
         path = path.rstrip("/") or "/"
         route = self._routes.get(path)
-        gate = self._gate
+        gate = self.gate
         # Whoever only asks for life gets no more, and need not be known.
         if gate and path != HEALTHY and not gate.admits(headers.get("authorization", "")):
             response = error_response(401, more=gate.challenges())
@@ -230,8 +230,8 @@ class Endpoint:
         families = [*self._registry.collect(), Family(catalogue.SCRAPES, [((), scrapes)])]
         if scrape_ns is not None:
             families.append(Family(catalogue.SCRAPE_DURATION, [((), scrape_ns / 1e9)]))
-        if self._gate is not None:
-            refused = self._gate.refused().items()
+        if self.gate is not None:
+            refused = self.gate.refused().items()
             families.append(
                 Family(catalogue.ENDPOINT_REFUSED, [((reason,), n) for reason, n in refused])
             )
@@ -243,7 +243,7 @@ class Endpoint:
         if self._process_metrics and self._process is None:
             from agentmon.export.collector import ProcessMetrics  # noqa: PLC0415
 
-            self._process = ProcessMetrics(self._constant)
+            self._process = ProcessMetrics(self.constant)
         return self._process
 
     def _status(self, _query: str, _headers: Mapping[str, str]) -> Response:

@@ -28,7 +28,7 @@ def test_the_host_sees_every_value(registry: CollectorRegistry) -> None:
     """Counters, histograms, gauges and infos are in the host's registry, with exact values."""
     recorded = filled()
     recorded.bind(TRIAGE, None).live[object()] = recorded.clock() - 3 * SECOND
-    registry.register(AgentmonCollector(recorded.collect))
+    registry.register(AgentmonCollector(lambda: ({}, recorded.collect())))
     ok, error = {**AGENT, "outcome": "ok"}, {**AGENT, "outcome": "error"}
     value = registry.get_sample_value
     assert value("agentmon_agent_calls_total", ok) == 6
@@ -48,7 +48,7 @@ def test_the_host_sees_every_value(registry: CollectorRegistry) -> None:
 def test_each_scrape_sees_the_present(registry: CollectorRegistry) -> None:
     """The source is asked anew at every scrape."""
     recorded = filled()
-    registry.register(AgentmonCollector(recorded.collect))
+    registry.register(AgentmonCollector(lambda: ({}, recorded.collect())))
     ok = {**AGENT, "outcome": "ok"}
     assert registry.get_sample_value("agentmon_agent_calls_total", ok) == 6
     record(recorded, TRIAGE, 1.0)
@@ -57,7 +57,8 @@ def test_each_scrape_sees_the_present(registry: CollectorRegistry) -> None:
 
 def test_constant_labels_are_on_every_sample(registry: CollectorRegistry) -> None:
     """Service and region reach each sample there as well, infos and histograms included."""
-    registry.register(AgentmonCollector(filled().collect, {"service": "s", "region": "r"}))
+    constant = {"service": "s", "region": "r"}
+    registry.register(AgentmonCollector(lambda: (constant, filled().collect())))
     samples = [sample for family in registry.collect() for sample in family.samples]
     assert len(samples) > 50
     assert all(s.labels["service"] == "s" and s.labels["region"] == "r" for s in samples)
@@ -65,15 +66,15 @@ def test_constant_labels_are_on_every_sample(registry: CollectorRegistry) -> Non
 
 def test_registering_twice_is_found(registry: CollectorRegistry) -> None:
     """A second collector in one registry is refused, although nothing was recorded yet."""
-    registry.register(AgentmonCollector(list))
+    registry.register(AgentmonCollector(lambda: ({}, [])))
     with pytest.raises(ValueError, match="Duplicated timeseries"):
-        registry.register(AgentmonCollector(list))
+        registry.register(AgentmonCollector(lambda: ({}, [])))
 
 
 @pytest.mark.parametrize("metric", catalogue.CATALOGUE, ids=lambda metric: metric.sample)
 def test_a_name_of_the_catalogue_is_taken(registry: CollectorRegistry, metric: Metric) -> None:
     """The host cannot register a metric by a name that agentmon may come to show."""
-    registry.register(AgentmonCollector(list))
+    registry.register(AgentmonCollector(lambda: ({}, [])))
     with pytest.raises(ValueError, match="Duplicated timeseries"):
         Gauge(metric.sample, "Another.", registry=registry)
 
@@ -81,7 +82,7 @@ def test_a_name_of_the_catalogue_is_taken(registry: CollectorRegistry, metric: M
 def test_the_host_keeps_its_own(registry: CollectorRegistry) -> None:
     """Both sets of metrics leave through the host's exposition."""
     Counter("requests", "Requests.", registry=registry).inc()
-    registry.register(AgentmonCollector(filled().collect))
+    registry.register(AgentmonCollector(lambda: ({}, filled().collect())))
     text = generate_latest(registry).decode()
     names = {family.name for family in parse_prometheus(text)}
     assert {"requests", "agentmon_agent_calls", "agentmon_agent_duration_seconds"} <= names
@@ -97,7 +98,7 @@ def test_a_value_of_the_wrong_kind_is_refused(metric: Metric) -> None:
     labels = tuple("x" for _ in metric.labels)
     wrong = Family(metric, [(labels, "1")])  # type: ignore[list-item]
     with pytest.raises(TypeError, match=f"{metric.family}: got str"):
-        list(AgentmonCollector(lambda: [wrong]).collect())
+        list(AgentmonCollector(lambda: ({}, [wrong])).collect())
 
 
 def test_process_metrics_are_of_this_process() -> None:
