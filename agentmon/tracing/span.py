@@ -8,7 +8,6 @@ a span of OpenTelemetry's SDK off the path of the host.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -24,14 +23,11 @@ from opentelemetry.trace import (
 )
 
 from agentmon.tracing.limits import DEFAULT, Limits, clean, held
+from agentmon.tracing.stacktrace import stacktrace
 
 __all__ = ["SAMPLED", "Event", "Fixed", "Library", "LightSpan", "LinkTo"]
 
 SAMPLED: Final = 1
-
-#: Innermost frames of a stack trace that are kept: a stack that is full has a thousand, and each
-#: of the calls on it fails.
-_FRAMES: Final = 50
 
 _ENDING = Lock()
 _NO_STATE = TraceState()
@@ -265,7 +261,7 @@ class LightSpan(Span):
         described = {
             "exception.type": _type_name(type(exception)),
             "exception.message": clean(exception, None) or "",
-            "exception.stacktrace": "".join(traceback.format_exception(exception, limit=-_FRAMES)),
+            "exception.stacktrace": stacktrace(exception),
             "exception.escaped": str(escaped),
         }
         self.add_event("exception", {**described, **(attributes or {})}, timestamp)

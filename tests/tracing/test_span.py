@@ -150,24 +150,6 @@ def test_exception_is_an_event_of_type_message_and_trace() -> None:
     assert event.attributes["more"] == 1
 
 
-def test_stack_trace_keeps_the_innermost_frames() -> None:
-    """Of a deep stack the 50 innermost frames are kept."""
-
-    def deep(n: int) -> None:
-        if n == 0:
-            raise ValueError
-        deep(n - 1)
-
-    span = light()
-    try:
-        deep(200)
-    except ValueError as error:
-        span.record_exception(error)
-    (event,) = span.events or ()
-    assert event.attributes is not None
-    assert event.attributes["exception.stacktrace"].count(", in deep") <= 50
-
-
 def test_exception_without_words_is_recorded_all_the_same() -> None:
     """An exception whose message cannot be made is recorded without it."""
     span = light()
