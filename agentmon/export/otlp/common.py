@@ -9,12 +9,25 @@ Source: opentelemetry-proto 1.x, common.proto and resource.proto.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agentmon.export.wire import data, double, key, text, varint, varint_field
 from agentmon.tracing.span import Library
 
-__all__ = ["HEADS", "any_value", "attributes", "head", "key_value", "resource", "scope"]
+__all__ = [
+    "HEADS",
+    "MOST_BYTES",
+    "Request",
+    "any_value",
+    "attributes",
+    "head",
+    "key_value",
+    "resource",
+    "scope",
+]
+
+#: A request is cut here, because a collector takes 4 MiB by gRPC unless told otherwise.
+MOST_BYTES: Final = 3 * 1024 * 1024
 
 #: Containers within containers; deeper ones are written as text, for readers of protobuf give up
 #: at a hundred levels and would refuse the whole request.
@@ -30,6 +43,19 @@ _LONGEST_HEAD: Final = 256
 
 _TRUE: Final = varint_field(2, 1)
 _FALSE: Final = varint_field(2, 0)
+
+
+class Request(NamedTuple):
+    """
+    What is sent at once.
+
+    Args:
+        body: An ``Export...ServiceRequest``.
+        items: How many spans, records or points are in it.
+    """
+
+    body: bytes
+    items: int
 
 
 def any_value(value: object) -> bytes:

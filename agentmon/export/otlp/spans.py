@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from opentelemetry.trace import SpanContext, TraceState
 
-from agentmon.export.otlp.common import HEADS, attributes, head, key_value, scope
+from agentmon.export.otlp.common import (
+    HEADS,
+    MOST_BYTES,
+    Request,
+    attributes,
+    head,
+    key_value,
+    scope,
+)
 from agentmon.export.wire import data, key, text, varint, varint_field
 from agentmon.tracing.span import Event, Fixed, Library, LightSpan, LinkTo
 
-__all__ = ["MOST_BYTES", "Request", "encode"]
-
-#: A request is cut here, because a collector takes 4 MiB by gRPC unless told otherwise.
-MOST_BYTES: Final = 3 * 1024 * 1024
+__all__ = ["encode"]
 
 # Key and length of each id, before the id.
 _ROOT: Final = struct.Struct(">HQQHQ").pack
@@ -66,19 +71,6 @@ _LINK_FLAGS: Final = {
     remote: key(6, 5) + struct.pack("<I", flags)
     for remote, flags in ((False, _HERE), (True, _ELSEWHERE))
 }
-
-
-class Request(NamedTuple):
-    """
-    What is sent at once.
-
-    Args:
-        body: An ExportTraceServiceRequest.
-        spans: How many spans are in it.
-    """
-
-    body: bytes
-    spans: int
 
 
 def encode(spans: Iterable[LightSpan], resource: bytes) -> tuple[list[Request], int]:

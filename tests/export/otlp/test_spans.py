@@ -38,7 +38,7 @@ def parsed(given: Sequence[LightSpan]) -> ExportTraceServiceRequest:
     """Our bytes, read."""
     requests, failed = spans.encode(given, RESOURCE_BYTES)
     assert failed == 0
-    assert [request.spans for request in requests] == [len(given)]
+    assert [request.items for request in requests] == [len(given)]
     return ExportTraceServiceRequest.FromString(requests[0].body)
 
 
@@ -116,8 +116,8 @@ def test_large_batches_are_cut() -> None:
     requests, failed = spans.encode(given, RESOURCE_BYTES)
     assert failed == 0
     assert len(requests) == 4
-    assert sum(request.spans for request in requests) == 100
-    assert max(len(request.body) for request in requests) < spans.MOST_BYTES + 2000
+    assert sum(request.items for request in requests) == 100
+    assert max(len(request.body) for request in requests) < common.MOST_BYTES + 2000
     ids = [
         span.span_id
         for request in requests
@@ -131,9 +131,9 @@ def test_large_batches_are_cut() -> None:
 
 def test_one_span_that_is_too_large_goes_alone() -> None:
     """A span larger than a request should be is not lost, and delays no other."""
-    given = [made(), made(attributes={"prompt": "x" * (spans.MOST_BYTES + 1)}), made()]
+    given = [made(), made(attributes={"prompt": "x" * (common.MOST_BYTES + 1)}), made()]
     requests, _ = spans.encode(given, RESOURCE_BYTES)
-    assert [request.spans for request in requests] == [1, 1, 1]
+    assert [request.items for request in requests] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_span_that_cannot_be_written_harms_no_other(changes: dict[str, Any]) -
     """What somebody broke is counted, and the rest of the batch is sent."""
     requests, failed = spans.encode([made(), made(**changes), made()], RESOURCE_BYTES)
     assert failed == 1
-    assert [request.spans for request in requests] == [2]
+    assert [request.items for request in requests] == [2]
 
 
 def test_no_spans_make_no_request() -> None:
