@@ -12,9 +12,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from agentmon._settings.resolve import access_from, find, owned
+from agentmon._settings.find import DEFAULT, Found, find
+from agentmon._settings.owned import destinations, owned
+from agentmon._settings.resolve import access_from
 from agentmon._settings.spelling import doubts
 from agentmon._settings.table import (
     ACCESS,
@@ -26,18 +28,28 @@ from agentmon._settings.table import (
     SETTINGS,
     SHARING,
     TRACES,
+    TRANSPORT,
     Setting,
 )
 from agentmon._settings.values import masked
 from agentmon.errors import ConfigError
 from agentmon.tracing.options import Traces
 
+if TYPE_CHECKING:
+    from agentmon.export.otlp.destination import Destination
+
 __all__ = ["Explanation", "Part", "Row", "explain"]
+
+T = TypeVar("T")
 
 _LEAST_VALUE_WIDTH: Final = 14
 _GAP: Final = "  "
 _LINK: Final = re.compile(r"\[(.*?)\]\(.*?\)")
 _UNUSABLE: Final = "cannot be used"
+
+_NAMED: Final = {setting.name: setting for setting in SETTINGS}
+_ACCESS, _FAILURE_LOGS = _NAMED["access"], _NAMED["failure_logs"]
+_PUSH, _TRACES = _NAMED["push"], _NAMED["traces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class Part:
         Args:
             width: Columns of the terminal.
         """
-        names = {row: row.name.removeprefix("traces.").removeprefix("access.") for row in self.rows}
+        names = {row: row.name.partition(".")[2] or row.name for row in self.rows}
         longest = max(map(len, names.values()))
         sources = max(len(source) for row in self.rows for source in row.sources())
         values = max(_LEAST_VALUE_WIDTH, width - longest - sources - 3 * len(_GAP))
@@ -153,36 +165,55 @@ def explain(environ: Mapping[str, str]) -> Explanation:
         environ: Environment variables.
     """
     problems: dict[str, None] = {}  # in order, each once
-    main = [each for each in SETTINGS if each.name != "access"]
-    general = _rows([*main, SDK_DISABLED, PROPAGATORS], environ, problems)
-    access = _rows(ACCESS, environ, problems)
-    _attempt(access_from, environ, problems)
-    asked, pushes, off = (
-        _value(each, environ) for each in (_named("traces"), _named("push"), SDK_DISABLED)
+    general = _rows(
+        [*(each for each in SETTINGS if each is not _ACCESS), SDK_DISABLED, PROPAGATORS],
+        environ,
+        problems,
     )
+    access = _rows(ACCESS, environ, problems)
+    _attempt(problems, access_from, environ)
+    asked, pushes = _value(_TRACES, environ), _value(_PUSH, environ)
+    logs = _value(_FAILURE_LOGS, environ)
+    off = _value(SDK_DISABLED, environ)
     exports = isinstance(asked, Traces) and not off
-    sharing = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
+    if isinstance(asked, Traces) and off:
+        general = [_stopped(row) if row.name == _TRACES.name else row for row in general]
     idle: dict[str, None] = {}
     spans = _rows([*TRACES, *LIMITS], environ, problems if exports else idle)
-    ratio = _rows([RATIO], environ, problems if sharing else idle)
-    resource = _rows([RESOURCE], environ, problems if exports or pushes else idle)
-    if isinstance(asked, Traces) and exports:
-        _attempt(lambda given: owned(asked, given), environ, problems)
-    if isinstance(asked, Traces) and off:
-        general = [_stopped(row) if row.name == "traces" else row for row in general]
+    shares = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
+    spans += _rows([RATIO], environ, problems if shares else idle)
+    spans += _rows([RESOURCE], environ, problems if exports or pushes else idle)
+    transport = {each: _rows(rows, environ, idle) for each, rows in TRANSPORT.items()}
+    if exports:
+        chosen = find(_TRACES, None, environ)
+        whole = _attempt(problems, owned, chosen, environ, logs)
+        if whole is not None:  # a default may have to give way to what is set
+            batch_size = str(whole.batch_size)
+            spans = [
+                replace(row, value=batch_size) if row.name == "traces.batch_size" else row
+                for row in spans
+            ]
+        for signal in ("traces", "logs") if logs else ("traces",):
+            places = _attempt(problems, destinations, signal, chosen, environ)
+            transport[signal] = _placed(transport[signal], places, chosen)
+    others = (
+        Part(title, tuple(rows), used)
+        for title, signal, used in (
+            ("Log records by OTLP, where it differs from spans", "logs", exports and logs),
+            ("Metrics by OTLP, where it differs from spans", "metrics", pushes and not off),
+        )
+        if (rows := [row for row in transport[signal] if f"_{signal.upper()}_" in row.source])
+    )
     return Explanation(
         (
-            Part("In this environment; arguments of configure() win over it", (*general,)),
-            Part("Access to the endpoint", (*access,)),
-            Part("Spans that agentmon exports itself", (*spans, *ratio, *resource), exports),
+            Part("In this environment; arguments of configure() win over it", tuple(general)),
+            Part("Access to the endpoint", tuple(access)),
+            Part("Spans that agentmon exports itself", (*spans, *transport["traces"]), exports),
+            *others,
         ),
         tuple(problems),
         doubts(environ),
     )
-
-
-def _named(name: str) -> Setting:
-    return next(each for each in SETTINGS if each.name == name)
 
 
 def _rows(
@@ -212,19 +243,33 @@ def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
         return setting.default
 
 
-def _attempt(
-    check: Callable[[Mapping[str, str]], object],
-    environ: Mapping[str, str],
-    problems: dict[str, None],
-) -> None:
+def _attempt(problems: dict[str, None], check: Callable[..., T], *given: object) -> T | None:
     try:
-        check(environ)
+        return check(*given)
     except ConfigError as error:
         problems[str(error)] = None
+        return None
+
+
+def _placed(rows: list[Row], places: tuple[Destination, ...] | None, chosen: Found) -> list[Row]:
+    """The rows with what a URL says that stands in another setting."""
+    if not places or chosen.value.to == ("otlp",):
+        return rows
+    said = {"endpoint": places[0].shown, "protocol": places[0].protocol}
+    return [
+        row
+        if (value := said.get(row.name.rpartition(".")[2], row.value)) == row.value
+        else replace(row, value=value, source=chosen.source, hides=_outranked(row))
+        for row in rows
+    ]
+
+
+def _outranked(row: Row) -> tuple[str, ...]:
+    return row.hides if row.source == DEFAULT else (row.source, *row.hides)
 
 
 def _stopped(row: Row) -> Row:
-    return replace(row, value="none", source="OTEL_SDK_DISABLED", hides=(row.source, *row.hides))
+    return replace(row, value="none", source="OTEL_SDK_DISABLED", hides=_outranked(row))
 
 
 # ---------------------------------------------------------------------- words

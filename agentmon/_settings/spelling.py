@@ -16,6 +16,7 @@ from agentmon._settings.table import (
     SDK_DISABLED,
     SETTINGS,
     TRACES,
+    TRANSPORT,
 )
 from agentmon._settings.values import exposed
 
@@ -33,6 +34,7 @@ KNOWN: Final = frozenset(
     for setting in (
         *(*SETTINGS, *TRACES, *LIMITS, *ACCESS),
         *(RATIO, RESOURCE, SDK_DISABLED, PROPAGATORS),
+        *(each for signal in TRANSPORT.values() for each in signal),
     )
     for variable in setting.variables
 )
@@ -53,14 +55,6 @@ _OF_OTHERS: Final = frozenset(
         *("EXPORTER_JAEGER_ENDPOINT", "EXPORTER_JAEGER_TIMEOUT"),
         "EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
         "EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-        *(
-            f"EXPORTER_OTLP_{signal}{what}"
-            for signal in ("", "TRACES_", "LOGS_", "METRICS_", "PROFILES_")
-            for what in (
-                *("ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT", "INSECURE"),
-                *("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"),
-            )
-        ),
     )
 )
 #: Beginnings of names that one language or library adds.

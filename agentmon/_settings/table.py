@@ -21,6 +21,7 @@ __all__ = [
     "SDK_DISABLED",
     "SETTINGS",
     "TRACES",
+    "TRANSPORT",
     "Setting",
 ]
 
@@ -61,6 +62,11 @@ class Setting:
     help: str
     secret: bool = False
     unit: str = ""
+
+    @property
+    def last(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition(".")[2]
 
 
 _FLAG: Final = ", ".join((*v.TRUE, *v.FALSE))
@@ -328,6 +334,50 @@ TRACES: Final[tuple[Setting, ...]] = (
         help="What a span may hold; where it is given, the variables below are not read.",
     ),
 )
+
+_OTLP = "OTEL_EXPORTER_OTLP_"
+
+
+def _transport(signal: str) -> tuple[Setting, ...]:
+    """
+    How OTLP is sent for one signal; checked by `agentmon.export.otlp.destination`.
+
+    Args:
+        signal: ``traces``, ``logs`` or ``metrics``.
+    """
+    return tuple(
+        Setting(
+            name=f"{signal}.{what}",
+            variables=dict.fromkeys(
+                (f"{_OTLP}{signal.upper()}_{what.upper()}", f"{_OTLP}{what.upper()}"),
+                v.fraction if what == "timeout" else v.just,
+            ),
+            allowed="see OpenTelemetry's specification",
+            shown=default,
+            help=meaning,
+            secret=what == "headers",
+            unit="s" if what == "timeout" else "",
+        )
+        for what, default, meaning in (
+            (
+                "endpoint",
+                "`http://localhost:4318`",
+                f"Where `otlp` is sent; `/v1/{signal}` is added to what the general variable says.",
+            ),
+            ("protocol", "`http/protobuf`", "How it travels: `http/protobuf` or `grpc`."),
+            ("headers", "none", "Sent along, as `key=value,key=value`; never shown."),
+            ("compression", "`none`", "`gzip` or `none`."),
+            ("timeout", "10 s", "Of one attempt to send, in seconds, also as a variable."),
+            ("certificate", "the system's", "File with the certificates to trust instead."),
+            ("client_certificate", "none", "File with the certificate to show."),
+            ("client_key", "none", "File with its key."),
+            ("insecure", "`false`", "`true`: no TLS, by gRPC to an address without a scheme."),
+        )
+    )
+
+
+#: How spans, log records and metrics travel by OTLP.
+TRANSPORT: Final = {signal: _transport(signal) for signal in ("traces", "logs", "metrics")}
 
 #: The fields of `Limits`, which `Traces` takes as a whole.
 LIMITS: Final[tuple[Setting, ...]] = tuple(

@@ -1,5 +1,5 @@
 """
-How spans are made and exported, as users say it and as it is then in force.
+How spans are made and exported, as users say it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from os import PathLike
 from typing import Any, Literal, TypeAlias
 
-from agentmon.tracing.limits import DEFAULT, Limits
+from agentmon.tracing.limits import Limits
 
-__all__ = ["FilePath", "Owned", "Protocol", "Target", "Traces"]
+__all__ = ["FilePath", "Protocol", "Target", "Traces"]
 
 #: The path of a file.
 FilePath: TypeAlias = "str | PathLike[str]"
@@ -80,37 +80,3 @@ class Traces:
             object.__setattr__(self, "to", tuple(self.to))
         if isinstance(self.headers, Mapping):
             object.__setattr__(self, "headers", dict(self.headers))
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """
-    How agentmon makes and exports spans: `Traces` with everything said.
-
-    Args:
-        to: Where they go.
-        share: Share of the traces that are recorded, 0 to 1.
-        parent_based: Whether a span that has a parent does as that does.
-        sampler: Asked instead, if given: an object with OpenTelemetry's ``should_sample``.
-        keep_errors: Whether traces with an error are kept that were not sampled.
-        keep_slower_ns: Likewise those with a span that took longer, in nanoseconds.
-        queue_size: The most ended spans that wait.
-        batch_size: The most sent at once.
-        delay_s: The longest that spans wait for others.
-        export_timeout_s: How long one batch is tried for.
-        limits: What a span may hold.
-        asked: What was asked for, with how OTLP is sent.
-    """
-
-    to: tuple[Any, ...] = ("otlp",)
-    share: float = 1.0
-    parent_based: bool = True
-    sampler: Any = None
-    keep_errors: bool = False
-    keep_slower_ns: int | None = None
-    queue_size: int = 16384
-    batch_size: int = 512
-    delay_s: float = 1.0
-    export_timeout_s: float = 30.0
-    limits: Limits = DEFAULT
-    asked: Traces = field(default_factory=Traces)
