@@ -6,17 +6,19 @@ import gc
 import random
 import tracemalloc
 from collections.abc import Callable
+from itertools import cycle
 from time import perf_counter_ns
 
 from agentmon.export.text import Renderer
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
-from agentmon.model.outcome import OK
+from agentmon.model.outcome import OK, OUTCOMES
 from agentmon.record.batch import Batch
 from agentmon.record.declaration import Declaration
 from agentmon.record.histogram import Histogram
 from agentmon.record.limits import CELL_NS, FULL
 from agentmon.record.registry import Registry
+from agentmon.record.series import Series
 from agentmon.record.window import Windows
 from tests.bench.table import Row, at_most, no_target
 
@@ -100,6 +102,22 @@ def series(rounds: int) -> list[Row]:
 
     cells = _HOUR_CELLS if rounds > 1 else _HOUR_CELLS // 8
 
+    def whole() -> Series:
+        series = Series(catalogue.OPERATIONS["tool"], ("search", ""), layout)
+        for cell, outcome in zip(range(cells), cycle(OUTCOMES), strict=False):
+            values = everywhere if cell < len(OUTCOMES) else _spread(source, layout, 4 * FULL)
+            series.add(Batch(layout, outcome, cell * CELL_NS, values))
+        return series
+
+    def usual() -> Series:
+        series = Series(catalogue.OPERATIONS["tool"], ("search", ""), layout)
+        for cell in range(cells):
+            values = [int(source.lognormvariate(20, 0.5)) for _ in range(100)]
+            series.add(Batch(layout, OK, cell * CELL_NS, values))
+            for outcome, value in zip(OUTCOMES, values, strict=False):
+                series.add(Batch(layout, outcome, cell * CELL_NS, [value]))
+        return series
+
     def windows() -> Windows:
         windows = Windows(layout)
         for cell in range(cells):
@@ -146,6 +164,12 @@ def series(rounds: int) -> list[Row]:
             "windows, as calls of one kind spread",
             f"{_kept_bytes(typical, 1) / 1024:.1f} KiB",
             f"log-normal, σ 0.5; 100 calls in each of {cells} cells of time",
+        ),
+        no_target(
+            "a series with all five outcomes and its windows",
+            f"{_kept_bytes(usual, 1) / 1024:.1f} KiB",
+            "durations as in the row above; at worst, with every cell of every histogram used, "
+            f"{_kept_bytes(whole, 1) / 1024:.0f} KiB",
         ),
     ]
 
