@@ -4,8 +4,8 @@ Write the generated pages of the documentation, or check that they are fresh.
 ``make build`` writes them. With ``--check`` nothing is written: where a page is not what the code
 says, the difference is printed and the exit code is 1.
 
-The reference of the metrics comes from the catalogue. That of the API comes from the sources of
-the package, which are read and not imported.
+The reference of the metrics comes from the catalogue, that of the settings from their table. That
+of the API comes from the sources of the package, which are read and not imported.
 """
 # ruff: noqa: INP001  # a program in a folder of pages is no package
 
@@ -20,6 +20,18 @@ from pathlib import Path
 
 import griffe
 
+from agentmon._settings.table import (
+    ACCESS,
+    LIMITS,
+    PROPAGATORS,
+    RATIO,
+    RESOURCE,
+    SDK_DISABLED,
+    SETTINGS,
+    TRACES,
+    TRANSPORT,
+    Setting,
+)
 from agentmon.assets.reference import metrics_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--folder", type=Path, default=ROOT / "docs" / "reference", help="where the pages are"
     )
     options = parser.parse_args(arguments)
-    pages = {"api.md": api_page(ROOT), "metrics.md": metrics_page()}
+    pages = {
+        "api.md": api_page(ROOT),
+        "metrics.md": metrics_page(),
+        "settings.md": settings_page(),
+    }
     stale = False
     for name, text in pages.items():
         path: Path = options.folder / name
@@ -84,6 +100,64 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"\nGenerated pages are stale; run: {MEND}\n")
         return 1
     return 0
+
+
+# ---------------------------------------------------------------------- the settings
+
+_SETTINGS = """\
+# Settings
+
+Every setting, with the variables that say it where no argument does, strongest first.
+[Configuration](../configuration.md) says how they work together.
+This page is generated from the table of settings by `make build`; do not edit it.
+"""
+
+
+_ACCESS = """\
+Arguments of `agentmon.Access`. The variables count only where `configure()` gets no `access`.
+"""
+_TRACES = """\
+Arguments of `agentmon.Traces`, and the fields of `agentmon.Limits`.
+They count only where agentmon exports spans itself.
+"""
+_TRANSPORT = """\
+How spans travel to `otlp` and to URLs.
+All but `endpoint` and `insecure` are arguments of `agentmon.Traces` too.
+For log records and metrics read `LOGS` or `METRICS` for `TRACES`.
+"""
+
+
+def settings_page() -> str:
+    """The reference of the settings as Markdown."""
+    arguments = [each for each in SETTINGS if not each.name.startswith(".")]
+    alone = [each for each in SETTINGS if each not in arguments]
+    parts: tuple[tuple[str, str, Iterable[Setting]], ...] = (
+        ("Arguments of configure()", "", arguments),
+        ("Variables alone", "", [*alone, SDK_DISABLED, RESOURCE, PROPAGATORS]),
+        ("Access to the endpoint", _ACCESS, ACCESS),
+        ("Spans that agentmon exports", _TRACES, [*TRACES[:1], RATIO, *TRACES[1:], *LIMITS]),
+        ("OTLP", _TRANSPORT, TRANSPORT["traces"]),
+    )
+    blocks = [_SETTINGS.rstrip()]
+    for title, introduction, settings in parts:
+        blocks += [f"## {title}", *filter(None, [introduction.rstrip()])]
+        rows = [
+            "| setting | variables | default | allowed | what |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        rows += ["| " + " | ".join(_cells(each)) + " |" for each in settings]
+        blocks.append("\n".join(rows))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cells(setting: Setting) -> Iterator[str]:
+    name = setting.name.removeprefix("traces.").removeprefix("access.")
+    yield "" if name.startswith(".") else f"`{name}`"
+    yield ", ".join(f"`{variable}`" for variable in setting.variables)
+    number = f"{setting.default:g} {setting.unit}" if setting.unit and setting.default else ""
+    yield setting.shown or number or f"`{setting.default}`"
+    yield setting.allowed
+    yield setting.help
 
 
 # ---------------------------------------------------------------------- the API

@@ -220,7 +220,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         name="buckets",
         check=v.items_of,
         allowed="rising numbers",
-        shown="[20 edges](reference/metrics.md#buckets)",
+        shown="[20 edges](metrics.md#buckets)",
         help="Upper edges of the classic buckets in seconds, rising, at most 255, below 24 h.",
     ),
     Setting(
@@ -253,7 +253,7 @@ SDK_DISABLED: Final = Setting(
     variables={"OTEL_SDK_DISABLED": v.true_only},
     default=False,
     allowed="true or false",
-    help="`true`: agentmon makes and exports no spans of its own, whatever `traces` says.",
+    help="`true`: agentmon makes and exports no spans itself, whatever `traces` says.",
 )
 
 RATIO: Final = Setting(
@@ -352,26 +352,37 @@ def _transport(signal: str) -> tuple[Setting, ...]:
                 (f"{_OTLP}{signal.upper()}_{what.upper()}", f"{_OTLP}{what.upper()}"),
                 v.fraction if what == "timeout" else v.just,
             ),
-            allowed="see OpenTelemetry's specification",
+            allowed=allowed,
             shown=default,
             help=meaning,
             secret=what == "headers",
             unit="s" if what == "timeout" else "",
         )
-        for what, default, meaning in (
+        for what, default, allowed, meaning in (
             (
                 "endpoint",
-                "`http://localhost:4318`",
+                "`http://localhost:4318`; by gRPC port 4317",
+                "`http://`, `https://`, `grpc://` or `grpcs://` with host and port",
                 f"Where `otlp` is sent; `/v1/{signal}` is added to what the general variable says.",
             ),
-            ("protocol", "`http/protobuf`", "How it travels: `http/protobuf` or `grpc`."),
-            ("headers", "none", "Sent along, as `key=value,key=value`; never shown."),
-            ("compression", "`none`", "`gzip` or `none`."),
-            ("timeout", "10 s", "Of one attempt to send, in seconds, also as a variable."),
-            ("certificate", "the system's", "File with the certificates to trust instead."),
-            ("client_certificate", "none", "File with the certificate to show."),
-            ("client_key", "none", "File with its key."),
-            ("insecure", "`false`", "`true`: no TLS, by gRPC to an address without a scheme."),
+            ("protocol", "`http/protobuf`", "`http/protobuf`, `grpc`", "How it travels."),
+            ("headers", "none", "`key=value,key=value`", "Sent along; never shown."),
+            ("compression", "`none`", "`gzip`, `none`", "Of what is sent."),
+            (
+                "timeout",
+                "10 s",
+                "seconds above 0, also as a variable",
+                "Of one attempt to send; the variable as OpenTelemetry for Python reads it.",
+            ),
+            ("certificate", "the system's", "a file", "Certificates to trust, in PEM."),
+            ("client_certificate", "none", "a file", "Certificate to show, in PEM."),
+            ("client_key", "none", "a file", "Its key, in PEM."),
+            (
+                "insecure",
+                "`false`",
+                "`true`, `false`",
+                "No TLS by gRPC, where the address has no scheme.",
+            ),
         )
     )
 
@@ -425,21 +436,26 @@ ACCESS: Final[tuple[Setting, ...]] = tuple(
     Setting(
         name=f"access.{argument}",
         variables={f"AGENTMON_ACCESS_{argument.upper()}": read},
-        allowed="see agentmon.Access",
+        allowed=allowed,
         shown="none",
         help=meaning,
         secret=argument in ("password", "token"),
     )
-    for argument, read, meaning in (
-        ("user", v.just, "Name for basic authentication."),
-        ("password", v.just, "Its password."),
-        ("password_file", v.just, "File that holds the password instead."),
-        ("token", v.just, "Bearer token."),
-        ("token_file", v.just, "File that holds the token instead."),
-        ("certificate", v.just, "File with the certificate of the endpoint, for TLS."),
-        ("key", v.just, "File with its private key."),
-        ("client_ca", v.just, "File with the authorities whose certificates clients must show."),
-        ("hosts", v.listed, "Names by which the endpoint may be asked; separated by commas."),
+    for argument, read, allowed, meaning in (
+        ("user", v.just, "text without a colon", "Name for basic authentication."),
+        ("password", v.just, "text", "Its password."),
+        ("password_file", v.just, "a file", "File that holds the password instead."),
+        ("token", v.just, "letters, digits and `-._~+/`, then `=`", "Bearer token."),
+        ("token_file", v.just, "a file", "File that holds the token instead."),
+        ("certificate", v.just, "a file", "Certificate of the endpoint in PEM, for TLS."),
+        ("key", v.just, "a file", "Its private key in PEM."),
+        ("client_ca", v.just, "a file", "Authorities whose certificates clients must show."),
+        (
+            "hosts",
+            v.listed,
+            "names or `*`; as a variable separated by commas",
+            "Names by which the endpoint may be asked.",
+        ),
     )
 )
 

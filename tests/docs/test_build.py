@@ -47,7 +47,7 @@ def test_committed_pages_are_fresh() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("page", ["api.md", "metrics.md"])
+@pytest.mark.parametrize("page", ["api.md", "metrics.md", "settings.md"])
 def test_one_wrong_byte_is_found_and_mended(tmp_path: Path, page: str) -> None:
     """A page with one byte changed fails the check, which says how to mend it; that mends it."""
     folder = shutil.copytree(REFERENCE, tmp_path / "reference")
