@@ -16,17 +16,15 @@ __all__ = ["Patience", "Ship", "Source", "Worker"]
 logger = logging.getLogger("agentmon")
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-T_contra = TypeVar("T_contra", contravariant=True)
 
 #: After the deadline of `Worker.close`, for a thread whose connection was cut to notice it.
 _GRACE_SECONDS: Final = 1.0
 
 
-class Source(Protocol[T_co]):
+class Source(Protocol[T]):
     """What is taken from: a bounded queue."""
 
-    def take(self, most: int) -> list[T_co]:
+    def take(self, most: int) -> list[T]:
         """The items that have waited longest, at most so many, and from then on no longer there."""
         ...
 
@@ -47,10 +45,10 @@ class Patience(Protocol):
         ...
 
 
-class Ship(Protocol[T_contra]):
+class Ship(Protocol[T]):
     """What ships a batch."""
 
-    def __call__(self, batch: list[T_contra], patience: Patience) -> None:
+    def __call__(self, batch: list[T], patience: Patience) -> None:
         """Ship a batch, and count what of it is lost. It does not raise."""
         ...
 
@@ -74,7 +72,7 @@ class _Asked:
         self.done: SimpleQueue[bool] = SimpleQueue()
 
 
-_Token = Literal["wake", "close"] | _Asked
+_Call = Literal["wake", "close"] | _Asked
 
 
 class Worker(Generic[T]):
@@ -121,7 +119,7 @@ class Worker(Generic[T]):
 
     def _begin_anew(self) -> None:
         self._lock = RLock()
-        self._bell: SimpleQueue[_Token] = SimpleQueue()
+        self._bell: SimpleQueue[_Call] = SimpleQueue()
         self._asked: list[_Asked] = []
         self._closing = False
         self._deadline: float | None = None
@@ -225,11 +223,11 @@ class Worker(Generic[T]):
                 left = min(left, closing)
             if left <= 0:
                 return
-            token = self._hear(left)
-            if token == "close":
+            heard = self._hear(left)
+            if heard == "close":
                 return
-            if isinstance(token, _Asked):
-                self._asked.append(token)
+            if isinstance(heard, _Asked):
+                self._asked.append(heard)
                 return
 
     # ------------------------------------------------------------------ the thread
@@ -240,7 +238,7 @@ class Worker(Generic[T]):
             asked, self._asked = self._asked, []
             self._drain(all_of_it=bool(asked) or self._closing)
             for each in asked:
-                each.done.put(True)
+                each.done.put(item=True)
             if self._closing:
                 for each in self._asked:
                     each.done.put(not self._source.waiting())
@@ -253,13 +251,13 @@ class Worker(Generic[T]):
             left = until - time.monotonic()
             if left <= 0:
                 return
-            token = self._hear(left)
-            if token == "wake":
+            heard = self._hear(left)
+            if heard == "wake":
                 return
-            if isinstance(token, _Asked):
-                self._asked.append(token)
+            if isinstance(heard, _Asked):
+                self._asked.append(heard)
 
-    def _hear(self, seconds: float) -> _Token | None:
+    def _hear(self, seconds: float) -> _Call | None:
         try:
             return self._bell.get(timeout=seconds)
         except Empty:

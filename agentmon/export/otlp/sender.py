@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Generic, Literal, TypeVar
 
+from agentmon.export.otlp import common
 from agentmon.export.otlp.answer import Answer, Transport
 from agentmon.export.otlp.common import Request
 from agentmon.export.otlp.destination import Destination, Signal
@@ -225,19 +226,26 @@ class Shipment(Generic[T]):
     Encodes what waited and sends it: for `agentmon.export.worker.Worker`.
 
     Args:
-        encode: Makes requests of a batch, and says how many items could not be encoded.
-        sender: Sends them.
+        encode: Makes requests of a batch and an encoded resource, and says how many items could not
+            be encoded.
+        resource: Makes the attributes of the resource of this process, anew in a forked one.
+        sender: Sends the requests.
     """
 
     def __init__(
-        self, encode: Callable[[list[T]], tuple[list[Request], int]], sender: Sender
+        self,
+        encode: Callable[[list[T], bytes], tuple[list[Request], int]],
+        resource: Callable[[], Mapping[str, object]],
+        sender: Sender,
     ) -> None:
         self._encode = encode
+        self._make_resource = resource
+        self._resource = common.resource(resource())
         self._sender = sender
 
     def __call__(self, batch: list[T], patience: Patience) -> None:
         """Ship a batch."""
-        requests, failed = self._encode(batch)
+        requests, failed = self._encode(batch, self._resource)
         if failed:
             self._sender.lose(failed)
         for request in requests:
@@ -250,6 +258,7 @@ class Shipment(Generic[T]):
     def abandon(self) -> None:
         """In a forked child: use nothing that the parent uses."""
         self._sender.abandon()
+        self._resource = common.resource(self._make_resource())
 
     def close(self, seconds: float) -> None:  # noqa: ARG002  # it takes no time
         """Let go of connections."""
