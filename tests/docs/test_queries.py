@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -44,6 +45,8 @@ def _name(block: Block) -> str:
 def _check(tmp_path: Path, key: str, kind: str, text: str) -> None:
     file = tmp_path / f"{kind}.yml"
     file.write_text(text)
+    for named in re.findall(r"^ *\w+_file: (\S+)$", text, re.MULTILINE):
+        (tmp_path / named).write_text("it must be there")
     done = subprocess.run(
         [required(key), "check", kind, file], capture_output=True, text=True, check=False
     )

@@ -137,7 +137,12 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) ->
 
 @contextmanager
 def scraper(
-    key: str, targets: Sequence[str], folder: Path, *, path: str = "/metrics"
+    key: str,
+    targets: Sequence[str],
+    folder: Path,
+    *,
+    path: str = "/metrics",
+    jobs: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[Scraper]:
     """
     A server that scrapes *targets* (``host:port``) until the block ends.
@@ -146,6 +151,7 @@ def scraper(
         key: One of `SCRAPERS`.
         folder: For its configuration, data and log.
         path: Where the targets serve their metrics.
+        jobs: Further scrape configurations; files that they name are looked for in *folder*.
     """
     program = required(key)
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +166,8 @@ def scraper(
                         "job_name": JOB,
                         "metrics_path": path,
                         "static_configs": [{"targets": list(targets)}],
-                    }
+                    },
+                    *jobs,
                 ],
             }
         )
