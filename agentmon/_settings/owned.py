@@ -81,8 +81,7 @@ def owned(found: Found, environ: Mapping[str, str], logs: bool) -> Owned:  # noq
         batch_size = queue_size
     slower_s = said["keep_slower_than"].value
     limits = said["limits"].value
-    if not any(isinstance(each, str) for each in asked.to):
-        _refuse_transport(asked)
+    _check_transport(asked)
     return Owned(
         to=tuple(
             _destination("traces", each, found, environ) if isinstance(each, str) else each
@@ -147,14 +146,17 @@ def _destination(
         raise ConfigError(f"{found.called}: {message}") from None
 
 
-def _refuse_transport(asked: Traces) -> None:
-    """Refuse what only says how OTLP travels where nothing goes by OTLP."""
+def _check_transport(asked: Traces) -> None:
+    """Check what says how OTLP travels, which is refused where nothing goes by OTLP."""
+    travels = any(isinstance(each, str) for each in asked.to)
     for setting in TRANSPORT["traces"]:
-        if getattr(asked, setting.last, None) is not None:
+        given = getattr(asked, setting.last, None)
+        if given is not None and not travels:
             raise ConfigError(
                 f"{setting.name}: got one without a collector to send to, allowed with 'otlp' or "
                 "a URL"
             )
+        find(setting, given, {})
 
 
 def _sampling(

@@ -252,7 +252,7 @@ def sampler_of(*names: str) -> Callable[[object], object]:
     def check(value: object) -> object:
         if isinstance(value, str):
             return value if value in names else _refuse()
-        return value if callable(getattr(value, "should_sample", None)) else _refuse()
+        return value if _has(value, "should_sample") else _refuse()
 
     return check
 
@@ -261,12 +261,8 @@ def target_of(value: object) -> object:
     """One place where spans go."""
     if isinstance(value, str):
         return value if value == "otlp" or _is_url(value) else _refuse()
-    exporter = ("export", "shutdown")
-    processor = ("on_start", "on_end", "shutdown")
-    for methods in (exporter, processor):
-        if all(callable(getattr(value, name, None)) for name in methods):
-            return value
-    return _refuse()
+    exports = _has(value, "export", "shutdown")
+    return value if exports or _has(value, "on_start", "on_end", "shutdown") else _refuse()
 
 
 def limit_of(value: object) -> int | None:
@@ -294,7 +290,9 @@ def pushes_of(value: object) -> tuple[object, ...]:
 
 def access_of(value: object) -> object:
     """Who may read the endpoint."""
-    return _refuse() if isinstance(value, str | bytes | int | Mapping) else value
+    from agentmon.export.access import Access  # noqa: PLC0415  # few restrict access
+
+    return value if isinstance(value, Access) else _refuse()
 
 
 def targets_of(value: object) -> tuple[object, ...]:
@@ -323,6 +321,13 @@ def exposed(value: object) -> str:
 def masked(text: str) -> str:
     """A text without what the URLs in it may hold of secrets."""
     return _CREDENTIALS.sub("***", text)
+
+
+def _has(value: object, *methods: str) -> bool:
+    """Whether an object, and not its class, has these methods."""
+    return not isinstance(value, type) and all(
+        callable(getattr(value, name, None)) for name in methods
+    )
 
 
 def _is_url(text: str) -> bool:
