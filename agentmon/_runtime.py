@@ -7,10 +7,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agentmon.errors import ConfigError, EndpointError
 from agentmon.instrument.active import ACTIVE, OFF
@@ -20,12 +21,15 @@ from agentmon.record.limits import MAX_SERIES
 # The rest is loaded by `configure`: many processes import instrumented code and never call it.
 if TYPE_CHECKING:
     from agentmon._settings import Exceptions, Settings
+    from agentmon._settings.owned import Owned
     from agentmon.export.access import Access
     from agentmon.export.asgi import ASGIApplication
     from agentmon.export.collector import AgentmonCollector
     from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
+    from agentmon.instrument.active import Watch
+    from agentmon.instrument.span import Spans
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
@@ -36,6 +40,7 @@ __all__ = [
     "asgi_app",
     "configure",
     "endpoint",
+    "flush",
     "prometheus_collector",
     "shutdown",
     "statistics",
@@ -43,6 +48,26 @@ __all__ = [
 ]
 
 logger = logging.getLogger("agentmon")
+
+
+#: How long the end of the process may be held up by what is still to be exported.
+_DRAIN_SECONDS = 5.0
+
+
+class Outlet(Protocol):
+    """A way out of the process that has a thread of its own."""
+
+    def flush(self, seconds: float) -> bool:
+        """Let out all that waits, within so many seconds; says whether that was done."""
+        ...
+
+    def close(self, seconds: float) -> None:
+        """Let out all that waits, within so many seconds, and end."""
+        ...
+
+    def abandon(self) -> None:
+        """Begin anew in a forked child."""
+        ...
 
 
 class _Runtime:
@@ -54,6 +79,7 @@ class _Runtime:
         self.registry: Registry | None = None
         self.endpoint: Endpoint | None = None
         self.server: Server | None = None
+        self.outlets: list[Outlet] = []
         self.hooked = False
         self.doubted: set[str] = set()
 
@@ -172,24 +198,17 @@ def configure(
 
 
 def _start(settings: Settings) -> None:
-    from agentmon.instrument.host import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
-    provider = None if settings.traces == "none" else host_provider()
-    if provider is None and settings.traces == "host":
-        raise ConfigError(
-            "traces: got 'host', but the host has set no tracer provider: set one before "
-            "configure(), or use traces='auto'"
-        )
-    spans = None if provider is None else HostSpans(provider, registry.clock)
-    watch = ProviderWatch() if spans is None and settings.traces == "auto" else None
+    spans, watch = _spans(settings, registry)
     answering = _answering(settings, registry)
     if settings.serve is not None:
         _runtime.server = _served(settings, answering, settings.serve)
     _runtime.registry = registry
     _runtime.endpoint = answering
-    ACTIVE.turn_on(registry, Classifier(settings.interrupts, settings.timeouts), spans, watch)
+    classifier = Classifier(settings.interrupts, settings.timeouts)
+    ACTIVE.turn_on(registry, classifier, spans, watch)
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(shutdown)
@@ -198,8 +217,93 @@ def _start(settings: Settings) -> None:
     logger.info(
         "agentmon: recording%s; spans: %s",
         f", serving on {_runtime.server.url}" if _runtime.server is not None else "",
-        "to the host's tracer provider" if spans is not None else "none",
+        _where_spans_go(settings),
     )
+
+
+def _spans(settings: Settings, registry: Registry) -> tuple[Spans | None, Watch | None]:
+    """What makes spans, and what looks now and then whether to make them otherwise."""
+    from agentmon.instrument.host import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
+
+    if settings.traces == "none":
+        return None, None
+    provider = host_provider()
+    if not isinstance(settings.traces, str):
+        if provider is not None:
+            raise ConfigError(
+                "traces: got a place to export spans to, but the program has set a tracer provider "
+                "already, which is never replaced: leave traces out and spans go there, or call "
+                "configure() before it is set"
+            )
+        return _owned_spans(settings, settings.traces)
+    if provider is not None:
+        return HostSpans(provider, registry.clock), None
+    if settings.traces == "host":
+        raise ConfigError(
+            "traces: got 'host', but the host has set no tracer provider: set one before "
+            "configure(), or use traces='auto'"
+        )
+    return None, ProviderWatch()
+
+
+def _owned_spans(settings: Settings, owned: Owned) -> tuple[Spans, Watch]:
+    """Spans that agentmon makes and exports itself, for the whole process."""
+    from opentelemetry import trace  # noqa: PLC0415
+
+    from agentmon.export.traces import Batching, SpanExport  # noqa: PLC0415  # only to export
+    from agentmon.instrument.owned import OwnedSpans  # noqa: PLC0415
+    from agentmon.tracing.sampling import Sampler, Tail, ratio_bound  # noqa: PLC0415
+    from agentmon.tracing.tracer import PROVIDER, Pipeline  # noqa: PLC0415
+
+    export = SpanExport(
+        owned.to,
+        lambda: _resource(settings),
+        _count,
+        Batching(owned.queue_size, owned.batch_size, owned.delay_s, owned.export_timeout_s),
+    )
+    tail = None
+    if owned.keep_errors or owned.keep_slower_ns is not None:
+        tail = Tail(
+            export.sink,
+            lambda n: _count("span_queue_full", n),
+            errors=owned.keep_errors,
+            slower_ns=owned.keep_slower_ns,
+        )
+    sampler = Sampler(
+        ratio_bound(owned.share), parent_based=owned.parent_based, custom=owned.sampler
+    )
+    pipeline = Pipeline(export.sink, sampler, tail, owned.limits, export.started)
+    export.start()
+    _runtime.outlets.append(export)
+    PROVIDER.pipeline = pipeline
+    if trace.get_tracer_provider() is not PROVIDER:
+        trace.set_tracer_provider(PROVIDER)
+    spans = OwnedSpans(pipeline)
+    return spans, spans
+
+
+def _resource(settings: Settings) -> dict[str, Any]:
+    from agentmon.tracing.resource import resource  # noqa: PLC0415
+
+    return {**resource(settings.service, settings.region, settings.resource)}
+
+
+def _count(reason: str, n: int) -> None:
+    """Count what is lost on the way out."""
+    registry = _runtime.registry
+    if registry is not None:
+        registry.drop(reason, n)
+
+
+def _spans_mode() -> str:
+    """``host``, ``owned`` or ``none``."""
+    return "none" if ACTIVE.spans is None else ACTIVE.spans.mode
+
+
+def _where_spans_go(settings: Settings) -> str:
+    if isinstance(settings.traces, str):
+        return "none" if ACTIVE.spans is None else "to the host's tracer provider"
+    return "to " + ", ".join(str(each) for each in settings.traces.to)
 
 
 def _answering(settings: Settings, registry: Registry) -> Endpoint:
@@ -211,7 +315,7 @@ def _answering(settings: Settings, registry: Registry) -> Endpoint:
         registry,
         service=settings.service,
         region=settings.region,
-        spans=lambda: "none" if ACTIVE.spans is None else "host",
+        spans=_spans_mode,
         process_metrics=settings.process_metrics,
         gate=Gate(settings.access),
     )
@@ -246,20 +350,61 @@ def endpoint() -> str | None:
     return None if server is None else server.url
 
 
-def shutdown() -> None:
+def flush(timeout: float = _DRAIN_SECONDS) -> bool:
     """
-    Stop recording and serving. Calls in flight end unrecorded; more calls pass straight through.
+    Export now what waits to be exported, for programs that are about to be frozen or killed.
 
-    Runs by itself when the interpreter exits. Doing so again changes nothing.
+    Args:
+        timeout: How long this may take, in seconds.
+
+    Returns:
+        Whether all of it went out, or was counted as lost, in time.
+
+    Raises:
+        ValueError: If *timeout* is not a number of 0 or more.
     """
+    until = time.monotonic() + _seconds("timeout", timeout)
+    with _runtime.lock:
+        outlets = list(_runtime.outlets)
+    done = [each.flush(max(0.0, until - time.monotonic())) for each in outlets]
+    return all(done)
+
+
+def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
+    """
+    Stop recording, exporting and serving.
+
+    Calls in flight end unrecorded; more calls pass straight through. This happens by itself when
+    the interpreter exits. Doing so again changes nothing.
+
+    Args:
+        timeout: How long this may take because of what waits to be exported, in seconds. What is
+            left then is dropped.
+
+    Raises:
+        ValueError: If *timeout* is not a number of 0 or more.
+    """
+    until = time.monotonic() + _seconds("timeout", timeout)
     with _runtime.lock:
         ACTIVE.turn_off()
         server, _runtime.server = _runtime.server, None
-        _runtime.registry = None
+        outlets, _runtime.outlets = _runtime.outlets, []
         _runtime.endpoint = None
         _runtime.settings = None
+    for each in outlets:
+        each.close(max(0.0, until - time.monotonic()))
+    with _runtime.lock:
+        if _runtime.settings is None:  # else it was configured anew meanwhile
+            _runtime.registry = None
     if server is not None:
         server.close()
+
+
+def _seconds(what: str, value: float) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and 0 <= value < float("inf"):
+        return value
+    raise ValueError(f"{what}: got {value!r}, allowed a number of seconds of 0 or more")
 
 
 def asgi_app(root: Root = "metrics") -> ASGIApplication:
@@ -382,9 +527,14 @@ def _after_fork_in_child() -> None:
     server, _runtime.server = _runtime.server, None
     if server is not None:
         server.abandon()
+    for each in _runtime.outlets:
+        each.abandon()
     registry, settings = _runtime.registry, _runtime.settings
     if registry is None or settings is None:
         return
+    from agentmon.tracing.ids import reseed  # noqa: PLC0415
+
+    reseed()
     registry.abandon_lock()
     ACTIVE.abandon_lock()
     fresh = type(registry)(settings.layout, registry.clock, settings.max_series)

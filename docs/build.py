@@ -39,7 +39,7 @@ MEND = "make build"
 
 #: What the reference shows, in this order, by the titles of its parts.
 PARTS: dict[str, tuple[str, ...]] = {
-    "Start and stop": ("configure", "endpoint", "shutdown"),
+    "Start and stop": ("configure", "endpoint", "flush", "shutdown"),
     "Export spans": ("Traces", "Limits"),
     "Mark code": ("agent", "tool", "model_call", "workflow", "step", "Operation"),
     "Calls": ("Call", "current", "usage"),

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from agentmon.instrument.host import ProviderWatch
     from agentmon.instrument.site import Site
     from agentmon.instrument.span import Spans
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
 
-__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "SPANS", "Active", "Switched"]
+__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "SPANS", "Active", "Switched", "Watch"]
 
 #: Makes a block that is one call at a site.
 Block: TypeAlias = "Callable[[Site], AbstractContextManager[None]]"
@@ -45,6 +44,13 @@ class Switched(Protocol):
 
     def switch(self, mode: int) -> None:
         """Behave as the mode says from now on."""
+
+
+class Watch(Protocol):
+    """What looks now and then whether spans are to be made in another way."""
+
+    def look(self, clock: Clock) -> Spans | None:
+        """Spans, once there is a reason to make them so."""
 
 
 class Active:
@@ -80,7 +86,7 @@ class Active:
         self.classifier = Classifier()
         self.spans: Spans | None = None
         #: Looks for a tracer provider that the host sets later.
-        self.watch: ProviderWatch | None = None
+        self.watch: Watch | None = None
         self.sites: WeakSet[Switched] = WeakSet()
         #: Held by whoever changes what is in force.
         self.lock = RLock()
@@ -90,7 +96,7 @@ class Active:
         registry: Registry,
         classifier: Classifier,
         spans: Spans | None = None,
-        watch: ProviderWatch | None = None,
+        watch: Watch | None = None,
         mode: int | None = None,
     ) -> None:
         """

@@ -103,6 +103,7 @@ class HostSpans:
         clock: The clock that calls are measured with.
     """
 
+    mode = "host"
     #: A block that is one call, for the wrappers of functions.
     block = Measured
 

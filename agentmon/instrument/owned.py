@@ -35,6 +35,7 @@ from agentmon.tracing.tracer import RANDOM, Pipeline, Start, start
 
 if TYPE_CHECKING:
     from agentmon.instrument.site import Site
+    from agentmon.record.clock import Clock
     from agentmon.record.declaration import Scope
     from agentmon.record.recorder import Recorder
 
@@ -252,6 +253,7 @@ class OwnedSpans:
         shapes: What the spans of each recorder have in common.
     """
 
+    mode = "owned"
     #: A block that is one call, for the wrappers of functions.
     block = Traced
 
@@ -265,6 +267,10 @@ class OwnedSpans:
         self.make: type[CallSpan] = CallSpan
         if pipeline.limits is not DEFAULT:
             self.make = type("CallSpan", (CallSpan,), {"limits": pipeline.limits})
+
+    def look(self, _clock: Clock) -> None:
+        """Set the pipeline's clock anew, now and then; see `agentmon.instrument.active.Watch`."""
+        self.pipeline.set_clock()
 
     def start(
         self, recorder: Recorder, begun_ns: int, parent: OpenSpan | None

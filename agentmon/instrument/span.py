@@ -92,7 +92,14 @@ class OpenSpan(Protocol):
 
 
 class Spans(Protocol):
-    """Makes the spans of calls: on a provider of the host's, or to be exported by agentmon."""
+    """
+    Makes the spans of calls.
+
+    Attributes:
+        mode: ``host`` on a provider of the host's, ``owned`` where agentmon exports them.
+    """
+
+    mode: str
 
     def start(self, recorder: Recorder, begun_ns: int, parent: OpenSpan | None) -> OpenSpan | None:
         """
