@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 #: The narrowest terminal that everything is fitted into.
-LEAST_WIDTH: Final = 60
+LEAST_WIDTH: Final = 40
 
 NO_VALUE: Final = "-"
 
@@ -54,6 +54,8 @@ _LEAST_NAME = 16
 _MOST_NAME = 44
 _LEAST_LABELS = 4  # less would be an ellipsis alone
 _FEW_CALLS = 4
+_WIDE = 60  # from here on, recent calls have room for when they were
+_BRIEF_SECONDS = 10  # shorter timeouts are told with their fractions
 
 
 class _Piece(NamedTuple):
@@ -91,6 +93,12 @@ def duration(seconds: float | None) -> str:
 def _age(seconds: float) -> str:
     """A duration without fractions of a second."""
     return duration(seconds) if seconds >= 60 else f"{max(int(seconds), 0)} s"  # noqa: PLR2004
+
+
+def _lateness(seconds: float, timeout_seconds: float) -> tuple[str, str]:
+    """The age of a call and its timeout, as exact as their difference asks for."""
+    say = duration if timeout_seconds < _BRIEF_SECONDS else _age
+    return say(seconds), say(timeout_seconds)
 
 
 def _together(text: str) -> str:
@@ -280,9 +288,12 @@ def _in_flight(operation: _Json, _: _Json) -> _Piece:
 
 
 def _oldest(operation: _Json, _: _Json) -> _Piece:
-    if not operation["in_flight"] or operation["oldest_seconds"] < 1:
+    oldest = operation["oldest_seconds"]
+    if _overdue(operation):
+        return _Piece(_lateness(oldest, operation["timeout_seconds"])[0], "timeout")
+    if not operation["in_flight"] or oldest < 1:
         return _Piece("")
-    return _Piece(_age(operation["oldest_seconds"]), "timeout" if _overdue(operation) else "muted")
+    return _Piece(_age(oldest), "muted")
 
 
 def _other(_: _Json, stats: _Json) -> _Piece:
@@ -411,11 +422,12 @@ class _Screen:
         said = []
         if late:
             first, n = late[0], _distinct(late)
-            age = _together(_age(first["oldest_seconds"]))
+            age, limit = map(
+                _together, _lateness(first["oldest_seconds"], first["timeout_seconds"])
+            )
             said.append(
                 f"! {_several(n, noun)} {'has a call' if n == 1 else 'have calls'} past the "
-                f"timeout: {plain(first['name'])}, {age} of "
-                f"{_together(_age(first['timeout_seconds']))}"
+                f"timeout: {plain(first['name'])}, {age} of {limit}"
                 f"{', and others' if len(late) > 1 else ''}."
             )
         if bad:
@@ -551,14 +563,14 @@ class _Screen:
         for call in calls[:most]:
             style = call["outcome"] if call["outcome"] in ("error", "timeout") else ""
             kind = _KINDS.get(call["kind"], ("", call["kind"]))[1]
+            when = f"  {_age(self._status['now'] - call['at'])} ago"
+            wide = self._width >= _WIDE
             lines.append(
                 self._line(
                     [
                         _Piece(_pad(duration(call["seconds"]), 9, right=True)),
-                        _Piece(
-                            _pad(f"  {_age(self._status['now'] - call['at'])} ago", 17), "muted"
-                        ),
-                        _Piece(_pad(plain(call["outcome"]), 12), style),
+                        _Piece(_pad(when, 17) if wide else "  ", "muted"),
+                        _Piece(_pad(plain(call["outcome"]), 12 if wide else 9), style),
                         _Piece(plain(call["name"])),
                         _Piece(
                             f" {plain(_labels(call))} ({plain(kind)})"
@@ -598,7 +610,10 @@ class _Screen:
     def empty(self) -> list[str]:
         """What to do while nothing has been called."""
         return [
-            "Nothing has been called yet. Mark an agent; it shows up here once it is called:",
+            *textwrap.wrap(
+                "Nothing has been called yet. Mark an agent; it shows up here once it is called:",
+                self._width,
+            ),
             "",
             "    import agentmon",
             "",
@@ -645,7 +660,7 @@ def render(
         window: ``1m``, ``5m`` or ``1h``.
         sort: One of `SORTS`.
         colour: Whether to colour.
-        bottom: A line to end with, such as the keys.
+        bottom: What to end with, such as the keys; wraps where three spaces are.
 
     Raises:
         KeyError: If it is no status, or has no such window.
@@ -656,7 +671,8 @@ def render(
     lines = screen.header()
     ends = screen.exporter()
     if bottom:
-        ends.append(_line([_Piece(bottom, "muted")], wide, colour=colour))
+        groups = [[_Piece(part, "muted")] for part in bottom.split("   ")]
+        ends += [_line(line, wide, colour=colour) for line in _flow(groups, wide)]
     if not status["operations"]:
         lines += ["", *(_cut(line, wide) for line in screen.empty()), "", *ends]
     else:

@@ -216,6 +216,18 @@ def test_the_verdict_says_what_is_wrong(view: View) -> None:
 
 
 @browser_test
+def test_short_timeouts_are_told_exactly(view: View) -> None:
+    """A call that is late by a fraction of a second has an age and a timeout that show it."""
+    late = operation("agent", ("hasty", ""), in_flight=1, timeout=0.2, oldest=0.47)
+    view.stage.set(demo() | {"operations": [late]})
+    view.open()
+    assert "past the timeout: hasty, 470 ms of 200 ms." in view.text("#sentence").replace(
+        "\u00a0", " "
+    )
+    assert "overdue 470 ms" in view.text(".row").replace("\u00a0", " ")
+
+
+@browser_test
 def test_the_window_is_chosen_and_remembered(view: View) -> None:
     """Another window shows its own counts, and is still chosen after a reload."""
     view.open()

@@ -16,7 +16,7 @@ from tests.export.recording import filled
 from tests.export.statuses import NO_VALUE, call, demo, empty, many, operation
 
 HEIGHTS = (None, 12, 24, 50)
-WIDTHS = (60, 61, 79, 80, 100, 120, 160, 200)
+WIDTHS = (40, 41, 59, 60, 61, 79, 80, 100, 120, 160, 200)
 
 
 def cells(line: str) -> int:
@@ -101,10 +101,10 @@ def test_everything_fits(width: int, height: int | None, window: str) -> None:
 def test_columns_go_in_order_of_need() -> None:
     """The narrower the terminal, the fewer columns; what is needed most stays longest."""
     titles = []
-    for width in (60, 80, 100, 170):
+    for width in (40, 60, 80, 100, 170):
         line = next(line for line in shown(demo(), width) if line.startswith("AGENTS"))
         titles.append(set(line.split()[2:]))
-    assert titles[0] == {"FLIGHT", "CALLS/S", "P99", "ERRORS"}
+    assert titles[:2] == [{"FLIGHT", "P99"}, {"FLIGHT", "CALLS/S", "P99", "ERRORS"}]
     for fewer, more in pairwise(titles):
         assert fewer < more
     assert {"P90", "P99.9", "MEAN", "SD", "TIMEOUTS", "OLDEST", "TRAFFIC"} <= titles[-1]
@@ -172,6 +172,35 @@ def test_an_overdue_call_is_marked_without_colour() -> None:
     """A call in flight past its timeout has a mark that needs no colour."""
     row = next(line for line in shown(demo()) if line.startswith("billing"))
     assert row.split()[2:5] == ["2!", "47", "s"]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "timeout", "said", "cell"),
+    [
+        (0.47, 0.2, "470 ms of 200 ms", ["470", "ms"]),
+        (1.5, 1.4, "1.5 s of 1.4 s", ["1.5", "s"]),
+        (61.0, 0.05, "1 m 01 s of 50.0 ms", ["1", "m", "01", "s"]),
+        (12.4, 10.0, "12 s of 10 s", ["12", "s"]),
+    ],
+)
+def test_short_timeouts_are_told_exactly(
+    oldest: float, timeout: float, said: str, cell: list[str]
+) -> None:
+    """A call that is late by a fraction of a second has an age and a timeout that show it."""
+    late = operation("agent", ("hasty", ""), in_flight=1, timeout=timeout, oldest=oldest)
+    lines = shown(demo() | {"operations": [late]}, 120)
+    assert f"! 1 agent has a call past the timeout: hasty, {said}." in " ".join(lines)
+    row = next(line for line in lines if line.startswith("hasty"))
+    assert row.split()[1 : 2 + len(cell)] == ["1!", *cell]
+
+
+def test_a_narrow_terminal_shows_what_matters() -> None:
+    """At 40 columns recent calls have their names, and neither keys nor first steps are cut."""
+    lines = shown(demo(), 40, bottom="1 5 h: window   s: sort (in-flight)   q: quit")
+    first = lines[next(i for i, line in enumerate(lines) if line.startswith("FAILED")) + 1]
+    assert first.startswith("   310 ms  error    billing invoke")
+    assert lines[-2:] == ["1 5 h: window   s: sort (in-flight)", "q: quit"]
+    assert "it shows up here once it is called:" in " ".join(shown(empty(), 40))
 
 
 def test_colour_only_when_asked() -> None:
