@@ -100,15 +100,22 @@ class Part:
         """
         names = {row: row.name.partition(".")[2] or row.name for row in self.rows}
         longest = max(map(len, names.values()))
-        sources = max(len(source) for row in self.rows for source in row.sources())
-        values = max(_LEAST_VALUE_WIDTH, width - longest - sources - 3 * len(_GAP))
+        room = width - longest - 3 * len(_GAP)
+        fitting = [
+            len(source)
+            for row in self.rows
+            for source in row.sources()
+            if len(source) <= room - _LEAST_VALUE_WIDTH
+        ]
+        sources = max(fitting, default=0)
+        values = max(_LEAST_VALUE_WIDTH, room - sources)
         values = min(values, max(len(row.value) for row in self.rows))
         for row, name in names.items():
-            for said, value, source in zip_longest(
-                (name,), _wrapped(row.value, values), row.sources(), fillvalue=""
-            ):
-                line = f"{_GAP}{said:{longest}}{_GAP}{value:{values}}{_GAP}{source}"
-                yield line.rstrip()
+            said, source = _wrapped(row.value, values), row.sources()
+            if max(map(len, source)) > sources:  # below the value, where there is more room
+                said, source = said + source, []
+            for first, value, last in zip_longest((name,), said, source, fillvalue=""):
+                yield f"{_GAP}{first:{longest}}{_GAP}{value:{values}}{_GAP}{last}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     Args:
         environ: Environment variables.
     """
-    problems: dict[str, None] = {}  # in order, each once
+    problems: dict[str, str] = {}  # by what they are about
     general = _rows(
         [*(each for each in SETTINGS if each is not _ACCESS), SDK_DISABLED, PROPAGATORS],
         environ,
@@ -178,7 +185,7 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     exports = isinstance(asked, Traces) and not off
     if isinstance(asked, Traces) and off:
         general = [_stopped(row) if row.name == _TRACES.name else row for row in general]
-    idle: dict[str, None] = {}
+    idle: dict[str, str] = {}
     spans = _rows([*TRACES, *LIMITS], environ, problems if exports else idle)
     shares = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
     spans += _rows([RATIO], environ, problems if shares else idle)
@@ -195,6 +202,8 @@ def explain(environ: Mapping[str, str]) -> Explanation:
             ]
         for signal in ("traces", "logs") if logs else ("traces",):
             places = _attempt(problems, destinations, signal, chosen, environ)
+            if places is None:  # that was the first problem; there may be more
+                _rows(TRANSPORT[signal], environ, problems)
             transport[signal] = _placed(transport[signal], places, chosen)
     others = (
         Part(title, tuple(rows), used)
@@ -211,13 +220,13 @@ def explain(environ: Mapping[str, str]) -> Explanation:
             Part("Spans that agentmon exports itself", (*spans, *transport["traces"]), exports),
             *others,
         ),
-        tuple(problems),
+        tuple(problems.values()),
         doubts(environ),
     )
 
 
 def _rows(
-    settings: Iterable[Setting], environ: Mapping[str, str], problems: dict[str, None]
+    settings: Iterable[Setting], environ: Mapping[str, str], problems: dict[str, str]
 ) -> list[Row]:
     rows = []
     for setting in settings:
@@ -226,7 +235,7 @@ def _rows(
         try:
             found = find(setting, None, environ)
         except ConfigError as error:
-            problems[str(error)] = None
+            _note(problems, error)
             source = next(each for each in variables if environ.get(each, "").strip())
             rows.append(Row(name, _UNUSABLE, source, (), variables))
             continue
@@ -243,12 +252,18 @@ def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
         return setting.default
 
 
-def _attempt(problems: dict[str, None], check: Callable[..., T], *given: object) -> T | None:
+def _attempt(problems: dict[str, str], check: Callable[..., T], *given: object) -> T | None:
     try:
         return check(*given)
     except ConfigError as error:
-        problems[str(error)] = None
+        _note(problems, error)
         return None
+
+
+def _note(problems: dict[str, str], error: ConfigError) -> None:
+    """Keep what is wrong with a variable, once."""
+    message = str(error)
+    problems.setdefault(message.partition(":")[0], message)
 
 
 def _placed(rows: list[Row], places: tuple[Destination, ...] | None, chosen: Found) -> list[Row]:
