@@ -12,7 +12,7 @@ from prometheus_client import Counter
 import agentmon
 from tests.bench.prometheus import prometheus_cached, prometheus_labels
 from tests.bench.rounds import Case, interleave, own_code
-from tests.bench.table import Row, at_least, at_most
+from tests.bench.table import Row, at_least, at_most, no_target
 
 __all__ = ["contended"]
 
@@ -24,8 +24,8 @@ def _work(x: int) -> int:
     return x
 
 
-def _window(function: Callable[[int], object]) -> Callable[[int], int]:
-    """All threads call the function; the time from the first start to the last end."""
+def _window(function: Callable[[int], object], n: int = _THREADS) -> Callable[[int], int]:
+    """So many threads call the function; the time from the first start to the last end."""
 
     def many(calls: int) -> None:
         for _ in repeat(None, calls):
@@ -34,20 +34,23 @@ def _window(function: Callable[[int], object]) -> Callable[[int], int]:
     many = own_code(many)
 
     def window(calls: int) -> int:
-        start = threading.Barrier(_THREADS + 1)
+        start = threading.Barrier(n)
+        # Noted by the threads: whoever waits for them may get to run when some have ended.
+        begun_ns: list[int] = []
+        ended_ns: list[int] = []
 
         def run() -> None:
             start.wait()
-            many(calls // _THREADS)
+            begun_ns.append(perf_counter_ns())
+            many(calls // n)
+            ended_ns.append(perf_counter_ns())
 
-        threads = [threading.Thread(target=run) for _ in range(_THREADS)]
+        threads = [threading.Thread(target=run) for _ in range(n)]
         for thread in threads:
             thread.start()
-        start.wait()
-        begun_ns = perf_counter_ns()
         for thread in threads:
             thread.join()
-        return perf_counter_ns() - begun_ns
+        return max(ended_ns) - min(begun_ns)
 
     return window
 
@@ -62,7 +65,11 @@ def _total(counter: Counter) -> int:
 
 
 def contended(rounds: int) -> list[Row]:
-    """Eight threads on one series, against prometheus_client; counts checked afterwards."""
+    """
+    Eight threads on one series, against prometheus_client; counts checked afterwards.
+
+    As many calls by one thread, beside them, tell what the threads cost each other.
+    """
     labels, labels_counter = prometheus_labels(_work)
     cached, cached_counter = prometheus_cached(_work)
     agentmon.configure(traces="none", process_metrics=False)
@@ -73,37 +80,43 @@ def contended(rounds: int) -> list[Row]:
         nonlocal made
         made += calls
 
+    functions = {"agentmon": agentmon.agent("busy")(_work), "labels": labels, "cached": cached}
+    cases = [
+        Case(f"{name}, {n}", _window(function, n), calls, counted)
+        for name, function in functions.items()
+        for n in (1, _THREADS)
+    ]
     try:
-        timings = interleave(
-            [
-                Case("agentmon", _window(agentmon.agent("busy")(_work)), calls, counted),
-                Case("labels", _window(labels), calls),
-                Case("cached", _window(cached), calls),
-            ],
-            rounds,
-        )
+        timings = interleave(cases, rounds)
         recorded = sum(each.summary.count for each in agentmon.statistics(kind="agent"))
     finally:
         agentmon.shutdown()
-    per_second = {name: 1e9 / timing.least_ns for name, timing in timings.items()}
+    made //= len(functions)
+    each = {name: timings[f"{name}, {_THREADS}"].least_ns for name in functions}
+    alone = {name: timings[f"{name}, 1"].least_ns for name in functions}
     lost = made - recorded
     if _total(labels_counter) != made or _total(cached_counter) != made:
         raise AssertionError("prometheus_client counted other than was called")
-    detail = "; ".join(f"{name} {rate / 1e6:.2f} M calls/s" for name, rate in per_second.items())
+    detail = "; ".join(f"{name} {1e3 / ns:.2f} M calls/s" for name, ns in each.items())
     return [
         at_least(
             "8 threads on one series",
-            per_second["agentmon"] / per_second["cached"],
+            each["cached"] / each["agentmon"],
             2.5,
             "{:.1f} × histogram + counter, cached",
             detail,
         ),
         at_least(
             "8 threads on one series",
-            per_second["agentmon"] / per_second["labels"],
+            each["labels"] / each["agentmon"],
             5,
             "{:.1f} × histogram + counter, .labels()",
             detail,
+        ),
+        no_target(
+            "a call by one of 8 threads",
+            f"{each['agentmon'] / alone['agentmon']:.2f} × one by a single thread",
+            "; ".join(f"{name} {each[name]:,.0f} and {alone[name]:,.0f} ns" for name in functions),
         ),
         at_most("lost by these threads", lost, 0, "{:,.0f}", f"of {made:,} calls"),
     ]
