@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from agentmon._settings.explain import explain
 from agentmon._version import __version__
 from agentmon.export.terminal import SORTS
-from agentmon.export.top import StatusError, once, status_url, watch
+from agentmon.export.top import Source, StatusError, authorization, once, status_urls, watch
 from agentmon.record.window import WINDOWS
 
 __all__ = ["main"]
@@ -48,10 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _top(chosen: argparse.Namespace) -> int:
+    source = Source(
+        chosen.url,
+        authorization=authorization(
+            os.environ, chosen.user, chosen.password_file, chosen.token_file
+        ),
+        ca=chosen.ca,
+        certificate=chosen.certificate,
+        key=chosen.key,
+        insecure=chosen.insecure,
+    )
     if chosen.once or not (sys.stdout.isatty() and sys.stdin.isatty()):
-        once(chosen.url, chosen.window, chosen.sort)
+        once(source, chosen.window, chosen.sort)
     else:
-        watch(chosen.url, chosen.window, chosen.sort, chosen.interval)
+        watch(source, chosen.window, chosen.sort, chosen.interval)
     return 0
 
 
@@ -81,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     top.add_argument(
         "url",
         metavar="URL",
-        type=_url,
-        help="where the process serves, such as 127.0.0.1:9464",
+        type=_address,
+        help="where the process serves, such as 127.0.0.1:9464, 9464 or https://host:9464/metrics",
     )
     top.add_argument(
         "--window", choices=list(WINDOWS), default="5m", help="what to look back over (%(default)s)"
@@ -97,6 +107,22 @@ def _parser() -> argparse.ArgumentParser:
         default=2.0,
         metavar="SECONDS",
         help="how often to ask (%(default)g)",
+    )
+    entry = top.add_argument_group(
+        "to be let in",
+        "User, password and token can also come from the variables AGENTMON_ACCESS_USER, "
+        "AGENTMON_ACCESS_PASSWORD or ..._PASSWORD_FILE, AGENTMON_ACCESS_TOKEN or ..._TOKEN_FILE.",
+    )
+    entry.add_argument("--user", metavar="NAME", help="user to ask as")
+    entry.add_argument("--password-file", metavar="FILE", help="file with the password")
+    entry.add_argument("--token-file", metavar="FILE", help="file with a token to show instead")
+    entry.add_argument("--ca", metavar="FILE", help="authority that the certificate is from")
+    entry.add_argument("--certificate", metavar="FILE", help="certificate to show")
+    entry.add_argument("--key", metavar="FILE", help="its key, if that is in another file")
+    entry.add_argument(
+        "--insecure",
+        action="store_true",
+        help="take any certificate; who is in between can read everything",
     )
     top.set_defaults(run=_top)
     config = commands.add_parser(
@@ -113,11 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _url(text: str) -> str:
+def _address(text: str) -> str:
     try:
-        return status_url(text)
+        status_urls(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _interval(text: str) -> float:

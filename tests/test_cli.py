@@ -23,7 +23,7 @@ import pytest
 
 from agentmon import __version__
 from agentmon.cli import main
-from agentmon.export.top import StatusError, fetch, status_url
+from agentmon.export.top import Source, StatusError, status_urls
 from tests.export.statuses import Stage, demo, empty, staged
 
 COMMAND = (sys.executable, "-c", "import sys; from agentmon.cli import main; sys.exit(main())")
@@ -59,29 +59,34 @@ def nowhere() -> str:
     ("address", "wanted"),
     [
         ("127.0.0.1:9464", "http://127.0.0.1:9464/api/status"),
+        ("9464", "http://127.0.0.1:9464/api/status"),
+        (":9464", "http://127.0.0.1:9464/api/status"),
+        (":9464/agents", "http://127.0.0.1:9464/agents/api/status"),
         ("localhost:9464/", "http://localhost:9464/api/status"),
         ("http://[::1]:9464", "http://[::1]:9464/api/status"),
         ("https://host/agents/", "https://host/agents/api/status"),
         ("http://host/agents/api/status", "http://host/agents/api/status"),
         (" host ", "http://host/api/status"),
+        ("host:1/metrics", "http://host:1/metrics/api/status http://host:1/api/status"),
+        ("https://host/a/metrics/", "https://host/a/metrics/api/status https://host/a/api/status"),
     ],
 )
 def test_an_address_leads_to_its_status(address: str, wanted: str) -> None:
-    """A scheme may be missing, a prefix may be there."""
-    assert status_url(address) == wanted
+    """Scheme and host may be missing, a prefix may be there; below /metrics there are two ways."""
+    assert status_urls(address) == tuple(wanted.split())
 
 
 @pytest.mark.parametrize("address", ["", "ftp://host", "file:///etc/passwd", "http://", "a b"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     """The message says what was got and what is allowed."""
     with pytest.raises(ValueError, match=r"URL: got .*, allowed http"):
-        status_url(address)
+        status_urls(address)
 
 
 def test_a_port_must_be_one() -> None:
     """A port out of range is refused."""
     with pytest.raises(ValueError, match="whose port is no port"):
-        status_url("http://host:99999")
+        status_urls("http://host:99999")
 
 
 @pytest.mark.parametrize(
@@ -99,19 +104,19 @@ def test_a_wrong_answer_is_named(
     """Another service at the address is told from one that does not answer."""
     stage.answer, stage.body = answer, body
     with pytest.raises(StatusError, match=words):
-        fetch(status_url(url))
+        Source(url).fetch()
 
 
 def test_a_wrong_path_is_named(url: str) -> None:
     """Where there is nothing, the address is doubted."""
     with pytest.raises(StatusError, match="answered 404 Not Found: is this agentmon's address"):
-        fetch(status_url(f"{url}/elsewhere"))
+        Source(f"{url}/elsewhere").fetch()
 
 
 def test_nobody_there_is_named(nowhere: str) -> None:
     """A refused connection is said as such."""
     with pytest.raises(StatusError, match="cannot be reached: Connection refused"):
-        fetch(status_url(nowhere))
+        Source(nowhere).fetch()
 
 
 def test_a_process_that_hangs_is_given_up() -> None:
@@ -119,7 +124,7 @@ def test_a_process_that_hangs_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(StatusError, match=r"does not answer within 0\.2 s"):
-            fetch(f"http://127.0.0.1:{port}/api/status", patience_seconds=0.2)
+            Source(f"127.0.0.1:{port}").fetch(patience_seconds=0.2)
 
 
 def test_what_speaks_no_http_is_named() -> None:
@@ -145,7 +150,7 @@ def test_a_proxy_is_not_asked_for_this_machine(
     """A proxy of the environment does not stand between two processes of one machine."""
     monkeypatch.setenv("http_proxy", f"http://{nowhere}")
     monkeypatch.delenv("no_proxy", raising=False)
-    assert fetch(status_url(url))["service"] == "support"
+    assert Source(url).fetch()["service"] == "support"
 
 
 # ---------------------------------------------------------------------- the command, once
@@ -203,7 +208,7 @@ def test_a_status_of_another_shape_is_named(stage: Stage, url: str) -> None:
     [
         ((), "COMMAND"),
         (("top",), "URL"),
-        (("top", "ftp://x"), "allowed http://host:port or host:port"),
+        (("top", "ftp://x"), "allowed http://host:port, host:port or a port"),
         (("top", "x", "--window", "2m"), "1m"),
         (("top", "x", "--interval", "0"), "0.2 seconds or more"),
         (("top", "x", "--interval", "soon"), "0.2 seconds or more"),
@@ -357,8 +362,10 @@ def test_a_new_size_is_followed(url: str) -> None:
         shown.resize(60, 40)
         lines = shown.until("q: quit").splitlines()
         assert "TIMEOUTS" not in "".join(lines)
-        shown.resize(40, 10)
-        shown.until("At least 60 columns are needed.")
+        shown.resize(40, 60)
+        assert "CALLS/S" not in shown.until("q: quit")
+        shown.resize(39, 10)
+        shown.until("At least 40 columns are needed.")
 
 
 def test_no_color_is_respected(url: str) -> None:

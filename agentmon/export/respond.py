@@ -32,6 +32,7 @@ __all__ = [
     "METRICS",
     "OPENMETRICS",
     "PROMETHEUS",
+    "STATUS",
     "Endpoint",
     "Mount",
     "Response",
@@ -42,6 +43,7 @@ __all__ = [
 logger = logging.getLogger("agentmon")
 
 METRICS = "/metrics"
+STATUS = "/api/status"
 HEALTHY = "/-/healthy"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version={}; charset=utf-8"
@@ -151,7 +153,7 @@ class Endpoint:
         self._routes: dict[str, Callable[[str, Mapping[str, str]], Response]] = {
             "/": self._page,
             METRICS: self._metrics,
-            "/api/status": self._status,
+            STATUS: self._status,
             "/hdr": self._hdr,
             HEALTHY: self._healthy,
         }
