@@ -215,6 +215,8 @@ def _hint(url: str, error: object) -> str:
             return "does not speak TLS; ask by http://"
         if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
             return "asks for a certificate; give --certificate and --key"
+        if "UNKNOWN_CA" in reason or "BAD_CERTIFICATE" in reason:
+            return "does not take this certificate"
     if isinstance(error, BadStatusLine) and url.startswith("http:"):
         return f"cannot be read: {plain(error)}; does it speak TLS? Ask by https://"
     return ""
