@@ -86,7 +86,8 @@ class Received:
         signal: ``traces``, ``logs`` or ``metrics``.
         protocol: ``http`` or ``grpc``.
         path: What it was posted to, or the method that was called.
-        headers: Its headers, with names in lower case.
+        headers: Its headers, with names in lower case; by HTTP also ``x-client``, the port from
+            which it came.
         message: What it said.
         size: Of the body as it was sent, in bytes.
         kept: Whether it was accepted; a request that was refused is there as well.
@@ -134,17 +135,22 @@ OK = Behaviour()
 
 
 def status(
-    number: int, *, retry_after: str | None = None, body: bytes = b"", **headers: str
+    number: int,
+    *,
+    retry_after: str | None = None,
+    body: bytes = b"",
+    code: str = "UNAVAILABLE",
+    **headers: str,
 ) -> Behaviour:
-    """Over HTTP, this status."""
+    """By HTTP, this status; by gRPC, this code."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if retry_after is not None:
         given["retry-after"] = retry_after
-    return Behaviour("status", status=number, headers=given, body=body)
+    return Behaviour("status", status=number, code=code, headers=given, body=body)
 
 
 def code(name: str, *, retry_seconds: float | None = None, message: str = "") -> Behaviour:
-    """Over gRPC, this status code, with a RetryInfo if seconds are given."""
+    """By gRPC, this status code, with a RetryInfo if seconds are given."""
     return Behaviour("code", code=name, seconds=retry_seconds, message=message)
 
 
@@ -174,7 +180,7 @@ def reset() -> Behaviour:
 
 
 def drip(seconds: float) -> Behaviour:
-    """The answer comes a byte at a time, with so much between two."""
+    """An answer comes a byte at a time, with so much between two, and never ends."""
     return Behaviour("drip", seconds=seconds)
 
 
@@ -327,7 +333,7 @@ class Collector:
             behaviour = self._once.pop(0) if self._once else self._always
         if behaviour.kind in ("hang", "reset"):
             return behaviour
-        kept = behaviour.kind in ("accept", "garbage", "drip")
+        kept = behaviour.kind in ("accept", "garbage")
         size = len(body)
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
@@ -408,6 +414,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(404, {}, b"")
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
+        headers["x-client"] = str(self.client_address[1])
         behaviour = self.server.owner.take(signal, "http", self.path, headers, body)
         if behaviour.kind == "hang":
             self.server.owner.hold()

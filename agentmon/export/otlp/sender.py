@@ -5,6 +5,7 @@ What is tried how often: the policy around one way to a collector.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -100,7 +101,8 @@ class Sender:
         retry: Retry | None = None,
     ) -> None:
         self._way = way
-        self._destination = destination
+        self._timeout_seconds = destination.timeout_seconds
+        self._where = str(destination)
         self._count = count
         self._failed = failed
         self._rejected = rejected
@@ -131,7 +133,7 @@ class Sender:
         until = time.monotonic() + self._retry.give_up_seconds
         while not self._hopeless and self._turn_comes(until, patience):
             left = patience.left()
-            timeout = self._destination.timeout_seconds
+            timeout = self._timeout_seconds
             answer = self._way.send(packed, timeout if left is None else min(timeout, left))
             if answer.verdict != "retry":
                 self._conclude(answer, items)
@@ -186,39 +188,43 @@ class Sender:
         if self._demanded:
             wait = min(answer.after_seconds or 0, retry.give_up_seconds)
         self._not_before = time.monotonic() + wait
-        self._say("retrying", "cannot be sent to", f"and are tried again: {answer.message}")
+        self._say(
+            "retrying", f"cannot be sent to {self._where}, and are tried again: {answer.message}"
+        )
 
     def _conclude(self, answer: Answer, items: int) -> None:
         self._failures = 0
         self._not_before = 0.0
         if answer.verdict == "failed":
             self.lose(items)
-            self._say("refused", "are refused by", answer.message)
+            self._say("refused", f"are refused by {self._where}: {answer.message}")
             return
         rejected = min(answer.rejected, items)
         if rejected:
             self._lost += rejected
             self._count(self._rejected, rejected)
-        if rejected or answer.message:
-            remark = answer.message or "no reason given"
-            self._say("remarks", "are sent to", f"it rejected {rejected} of {items}: {remark}")
+            why = answer.message or "it does not say why"
+            self._say(
+                "remarks", f"are rejected in part by {self._where}: {rejected} of {items}, {why}"
+            )
+        elif answer.message:
+            self._say("remarks", f"are taken by {self._where}, but: {answer.message}")
         else:
-            self._say("fine", "are sent again to", f"{self._lost} were lost")
+            self._say("fine", f"are sent to {self._where} again: {self._lost} were lost")
             self._lost = 0
 
-    def _say(self, state: _State, happened: str, more: str) -> None:
+    def _say(self, state: _State, what: str) -> None:
         """Log a change of state, unless that was said a moment ago."""
         if state == self._state:
             return
         self._state = state
         now = time.monotonic()
-        if now - self._said.get(state, -_QUIET_SECONDS) < _QUIET_SECONDS:
+        if now - self._said.get(state, -math.inf) < _QUIET_SECONDS:
             return
         self._said[state] = now
         with suppress(Exception):  # a filter or handler of the host
             level = logging.INFO if state == "fine" else logging.WARNING
-            where = self._destination
-            logger.log(level, "agentmon: %s %s %s: %s", self._what, happened, where, more)
+            logger.log(level, "agentmon: %s %s", self._what, what)
 
 
 class Shipment(Generic[T]):
