@@ -106,7 +106,8 @@ class Call:
         Args:
             input_tokens: Tokens sent, cached ones included.
             output_tokens: Tokens received.
-            cached_tokens: The part of the input that was read from a cache.
+            cached_tokens: The part of the input that was read from a cache. More than the input
+                that it is given with is not noted: that input was without the cached part.
         """
         recorder = self.recorder
         registry = ACTIVE.registry
@@ -114,13 +115,15 @@ class Call:
             if registry is not None:
                 registry.drop("usage_outside_model_call", 1)
             return
+        # Each with what it is a part of. A part by itself cannot be judged: the whole may have been
+        # noted before.
         noted = (
-            ("input", input_tokens),
-            ("output", output_tokens),
-            ("cached", cached_tokens),
+            ("input", input_tokens, 0),
+            ("output", output_tokens, 0),
+            ("cached", cached_tokens, input_tokens),
         )
-        for token_type, n in noted:
-            if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+        for token_type, n, whole in noted:
+            if not _is_count(n) or (_is_count(whole) and 0 < whole < n):
                 if registry is not None:
                     registry.drop("invalid_usage", 1)
             elif n:
@@ -155,6 +158,10 @@ class Call:
             yield self
         finally:
             deactivate(self, before)
+
+
+def _is_count(n: object) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool) and n >= 0
 
 
 def _check_end(error: object, outcome: object) -> None:

@@ -43,9 +43,11 @@ def carry(fn: Callable[P, R]) -> Callable[P, R]:
         called many times and by many threads at once.
 
     Raises:
-        DeclarationError: If *fn* is a coroutine function or a generator function: their bodies run
-            in the context of whoever awaits or iterates them.
+        DeclarationError: If *fn* cannot be called, or is a coroutine function or a generator
+            function: their bodies run in the context of whoever awaits or iterates them.
     """
+    if not callable(fn):
+        raise DeclarationError(f"carry: got {fn!r}, allowed a function")
     if any(check(fn) for check in _LATER):
         raise DeclarationError(
             f"carry: got {fn!r}, allowed a plain function: the body of a coroutine or generator "
@@ -73,7 +75,8 @@ def carrying(executor: E) -> E:
         The same executor.
 
     Raises:
-        DeclarationError: If it runs functions in other processes, which a context cannot reach.
+        DeclarationError: If it is no executor, or runs functions in other processes, which a
+            context cannot reach.
     """
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # costly, rarely needed
 
@@ -82,6 +85,8 @@ def carrying(executor: E) -> E:
             "carrying: got a ProcessPoolExecutor, allowed an executor of threads: a context "
             "cannot be sent to another process"
         )
+    if not callable(getattr(executor, "submit", None)):
+        raise DeclarationError(f"carrying: got {executor!r}, allowed an executor of threads")
     submit: Callable[..., Any] = executor.submit
 
     def submit_carried(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -93,11 +93,13 @@ class Operation:
             The same kind of thing with the same signature and metadata; a class itself.
 
         Raises:
-            DeclarationError: If *target* cannot be called.
+            DeclarationError: If *target* cannot be called, or methods are named and it is no class.
         """
         if isinstance(target, type):
             self._decorate_class(target)
             return target
+        if self._methods:
+            raise self._misplaced("methods", self._methods, "a decorated class")
         decorated: T = wrap(self._decorating_site(_default_name(target)), target)
         return decorated
 
@@ -184,7 +186,8 @@ class Operation:
             The call; `Call.end` ends it.
 
         Raises:
-            DeclarationError: If the operation has no name, or *parent* is no call.
+            DeclarationError: If the operation has no name, or one by arguments, or *parent* is no
+                call.
         """
         if parent is not None and not isinstance(parent, Call):
             raise DeclarationError(f"parent: got {parent!r}, allowed a Call or None")
@@ -197,7 +200,16 @@ class Operation:
             raise DeclarationError(
                 f"{self._site.declaration.kind}() needs a name when it does not decorate a function"
             )
+        if self._named_by is not None:
+            what = "model_by" if self._site.declaration.kind == "model_call" else "named_by"
+            raise self._misplaced(what, self._named_by, "a decorated function, by its arguments")
+        if self._methods:
+            raise self._misplaced("methods", self._methods, "a decorated class")
         return self._site
+
+    def _misplaced(self, what: str, value: object, where: str) -> DeclarationError:
+        kind = self._site.declaration.kind
+        return DeclarationError(f"{kind}: {what}: got {value!r}, allowed only for {where}")
 
 
 # ------------------------------------------------------------------ the five kinds
@@ -463,8 +475,9 @@ def _operation(
         site = _site.__wrapped__(*declared)
     if named_by is not None and not callable(named_by):
         raise DeclarationError(f"{kind}: named_by: got {named_by!r}, allowed a callable")
-    named_methods = () if isinstance(methods, str) else tuple(methods)
-    if isinstance(methods, str) or not all(isinstance(m, str) for m in named_methods):
+    listed = isinstance(methods, Iterable) and not isinstance(methods, str)
+    named_methods = tuple(methods) if listed else ()
+    if not listed or not all(isinstance(m, str) for m in named_methods):
         raise DeclarationError(f"{kind}: methods: got {methods!r}, allowed names in a tuple")
     made = Operation(site, named_by=named_by, methods=named_methods)
     return made(name) if bare else made
@@ -520,6 +533,8 @@ def _site(  # noqa: PLR0917  # lru_cache is fastest by position
 def _check_text(kind: str, what: str, value: object) -> None:
     if not isinstance(value, str):
         raise DeclarationError(f"{kind}: {what}: got {value!r}, allowed text")
+    if value and not value.strip():
+        raise DeclarationError(f"{kind}: {what}: got {value!r}, allowed more than blanks")
     if len(value) > _LONGEST_NAME or not value.isprintable():
         raise DeclarationError(
             f"{kind}: {what}: got {value[:60]!r} of {len(value)} characters, allowed at most "

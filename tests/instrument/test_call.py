@@ -241,6 +241,25 @@ def test_invalid_usage_is_dropped_and_counted(recorded: Recorded, bad: Any) -> N
     assert _dropped(recorded, "invalid_usage") == 1
 
 
+def test_more_cached_tokens_than_input_are_dropped(recorded: Recorded) -> None:
+    """A cached part that exceeds the input it comes with is dropped; the input is kept."""
+    with agentmon.model_call("chat", model="m") as call:
+        call.usage(input_tokens=5, cached_tokens=6)
+        call.usage(input_tokens=5, cached_tokens=5)
+    assert recorded.value("agentmon_model_tokens_total", token_type="input") == 10  # noqa: S106
+    assert recorded.value("agentmon_model_tokens_total", token_type="cached") == 5  # noqa: S106
+    assert _dropped(recorded, "invalid_usage") == 1
+
+
+def test_cached_tokens_may_be_noted_after_the_input(recorded: Recorded) -> None:
+    """The cached part may come by itself: of which input, cannot be told."""
+    with agentmon.model_call("chat", model="m") as call:
+        call.usage(input_tokens=5)
+        call.usage(cached_tokens=4)
+    assert recorded.value("agentmon_model_tokens_total", token_type="cached") == 4  # noqa: S106
+    assert _dropped(recorded, "invalid_usage") == 0
+
+
 def test_usage_outside_a_model_call_is_counted(recorded: Recorded) -> None:
     """Tokens reported on an agent are not kept, and that is counted."""
     with agentmon.agent("a") as call:

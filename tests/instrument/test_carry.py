@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,15 @@ def test_executor_of_processes_is_refused() -> None:
         pytest.raises(DeclarationError, match="carrying: got a ProcessPoolExecutor, allowed"),
     ):
         agentmon.carrying(executor)
+
+
+@pytest.mark.parametrize("other", [3, None, "executor"])
+def test_what_is_no_function_or_executor_is_refused(other: Any) -> None:
+    """What cannot be called cannot be carried, and what takes no work cannot carry it."""
+    with pytest.raises(DeclarationError, match=f"^carry: got {other!r}, allowed a function"):
+        agentmon.carry(other)
+    with pytest.raises(DeclarationError, match=f"^carrying: got {other!r}, allowed an executor"):
+        agentmon.carrying(other)
 
 
 async def _coroutine() -> None:

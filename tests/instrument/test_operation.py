@@ -10,6 +10,7 @@ import pytest
 
 import agentmon
 from agentmon.errors import AgentmonError, DeclarationError
+from agentmon.instrument.operation import Operation
 from agentmon.testing import Recorded
 from tests.instrument.recording import outcomes
 
@@ -243,6 +244,9 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("name", ("x" * 201,), {}),
     ("name", ("a\nb",), {}),
     ("name", (b"bytes",), {}),
+    ("name", (" ",), {}),
+    ("name", ("\u3000",), {}),
+    ("team", ("a",), {"team": "  "}),
     ("operation", ("a",), {"operation": 5}),
     ("version", ("a",), {"version": 1.2}),
     ("team", ("a",), {"team": None}),
@@ -257,6 +261,10 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("interrupts", ("a",), {"interrupts": [KeyError]}),
     ("interrupts", ("a",), {"interrupts": (KeyError(),)}),
     ("named_by", ("a",), {"named_by": "name"}),
+    ("methods", ("a",), {"methods": 3}),
+    ("methods", ("a",), {"methods": "run"}),
+    ("methods", ("a",), {"methods": (3,)}),
+    ("methods", ("a",), {"methods": None}),
 ]
 
 
@@ -280,6 +288,36 @@ def test_bad_model_declarations_are_refused(what: str) -> None:
     """Model and provider must be text."""
     with pytest.raises(DeclarationError, match=f"model_call: {what}: got 5, allowed text"):
         agentmon.model_call("chat", **{what: 5})  # type: ignore[call-overload]
+
+
+def _named(*_: object) -> str:
+    return "name"
+
+
+MISPLACED: list[tuple[str, Operation]] = [
+    ("agent: named_by", agentmon.agent("a", named_by=_named)),
+    ("tool: named_by", agentmon.tool("t", named_by=_named)),
+    ("model_call: model_by", agentmon.model_call("chat", model_by=_named)),
+    ("agent: methods", agentmon.agent("a", methods=("run",))),
+]
+
+
+@pytest.mark.parametrize(("what", "operation"), MISPLACED)
+def test_what_a_block_has_no_use_for_is_refused(what: str, operation: Operation) -> None:
+    """A block or handle has no arguments and no methods, so what needs them is refused there."""
+    expected = rf"^{what}: got .*, allowed only for a decorated"
+    with pytest.raises(DeclarationError, match=expected), operation:
+        pass
+    with pytest.raises(DeclarationError, match=expected):
+        operation.begin()
+    with pytest.raises(DeclarationError, match=expected):
+        operation.begin(parent=agentmon.agent("around").begin())
+
+
+def test_methods_of_a_function_are_refused() -> None:
+    """Methods can be named for a class only."""
+    with pytest.raises(DeclarationError, match=r"agent: methods: got .*, allowed only for a"):
+        agentmon.agent("a", methods=("run",))(_named)
 
 
 def test_declaration_error_is_a_value_error() -> None:
