@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, SpanKind
 
 from agentmon._version import __version__
 from agentmon.instrument.active import ACTIVE
@@ -44,7 +44,10 @@ __all__ = ["CallSpan", "OwnedSpans", "Traced", "Unsampled"]
 LIBRARY: Final = Library("agentmon", __version__)
 _ROOT_FLAGS: Final = SAMPLED | RANDOM
 
-_current = CURRENT.get
+_current, _set_current, _reset_current = CURRENT.get, CURRENT.set, CURRENT.reset
+_put = dict.__setitem__
+_new = object.__new__
+_USUAL_KIND: Final = SpanKind.INTERNAL
 
 
 def _attached(context: Context) -> Callable[[], object]:
@@ -62,6 +65,8 @@ class CallSpan(LightSpan):
         No method raises.
     """
 
+    library = LIBRARY
+    kind = SpanKind.INTERNAL
     _tokens: dict[str, int] | None = None
 
     def inside(self) -> Context:
@@ -180,26 +185,28 @@ class Traced(Call):
             self.span = other = spans.start(recorder, begun_ns, None)
             if other is not None:
                 other.attach()
-            self._token = CURRENT.set(self)
+            self._token = _set_current(self)
             recorder.live[self] = begun_ns
             return
         pipeline = spans.pipeline
-        self.span = span = spans.make(
-            shape.name,
-            shape.kind,
-            LIBRARY,
-            trace_id,
-            random_bits(64) or 1,
-            parent_id,
-            flags,
-            begun_ns + pipeline.offset_ns,
-            pipeline.sink,
-        )
+        # Without a call of `__init__`, which takes as long as all of this.
+        self.span = span = _new(spans.make)
+        span.name = shape.name
+        span.trace_id = trace_id
+        span.span_id = random_bits(64) or 1
+        span.parent_id = parent_id
+        span.flags = flags
+        span.begun_ns = begun_ns + pipeline.offset_ns
+        span.sink = pipeline.sink
+        if shape.kind is not _USUAL_KIND:
+            span.kind = shape.kind
         span.fixed = shape.fixed
         if state is not None:
             span.trace_state = state
-        attach(within(span, before))
-        self._token = CURRENT.set(self)
+        inner = Context(before)
+        _put(inner, SPAN_KEY, span)  # as `within` does
+        attach(inner)
+        self._token = _set_current(self)
         recorder.live[self] = begun_ns
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
@@ -213,7 +220,7 @@ class Traced(Call):
         try:
             begun_ns = recorder.live.pop(self, None)
             try:
-                CURRENT.reset(self._token)
+                _reset_current(self._token)
                 attach(self._around)
             except (RuntimeError, ValueError):  # driven by hand, across contexts
                 if restore(self, self._token):

@@ -11,7 +11,17 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import accuracy, calls, folding, imports, memory, parts, rendering, threads
+from tests.bench import (
+    accuracy,
+    calls,
+    folding,
+    imports,
+    memory,
+    parts,
+    rendering,
+    threads,
+    tracing,
+)
 from tests.bench.table import HEAD, Row, markdown, plain, replace, where
 
 _PACKAGES = ("opentelemetry-api", "opentelemetry-sdk", "prometheus_client")
@@ -20,6 +30,7 @@ _PACKAGES = ("opentelemetry-api", "opentelemetry-sdk", "prometheus_client")
 _PARTS: tuple[tuple[Callable[[int], list[Row]], int, int], ...] = (
     (calls.disabled, 300, 3),
     (calls.metered, 700, 3),
+    (tracing.recorded, 400, 2),
     (parts.parts, 300, 3),
     (folding.folds, 100, 3),
     (threads.contended, 80, 1),

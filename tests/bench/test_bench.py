@@ -17,6 +17,8 @@ ROWS = (
     "tool in agent",
     "generator of 3 items",
     "with agentmon.tool(...)",
+    "decorated def, with a recorded span",
+    "span in all, OTLP encoding included, 10 attributes",
     "a decorated call, part by part",
     "the same, if folding were free",
     "folding, for each call",

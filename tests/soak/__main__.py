@@ -143,9 +143,8 @@ def main() -> int:
         samples[-2 * quarter : -quarter]
     )
     print(f"{calls} calls in {seconds:.0f} s, {calls / seconds:,.0f} a second; flushed: {flushed}")
-    print(
-        f"{received} spans received, {dropped} dropped, {calls - received - dropped} unaccounted for"
-    )
+    missing = calls - received - dropped
+    print(f"{received} spans received, {dropped} dropped, {missing} unaccounted for")
     print(f"memory grew by {grown:.2f} MiB from the third quarter to the fourth")
     return 0 if calls == received + dropped and grown <= _SLACK_MIB else 1
 

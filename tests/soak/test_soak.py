@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
-def test_a_minute_at_full_rate_loses_nothing_uncounted_and_keeps_its_memory(protocol: str) -> None:
-    """A short soak by each protocol accounts for every span, and memory does not grow."""
+def test_short_soak_accounts_for_every_span_and_keeps_its_memory(protocol: str) -> None:
+    """After half a minute at full rate every span is accounted for, and memory has not grown."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.soak", "--minutes", "0.5", "--protocol", protocol],
         cwd=ROOT,
