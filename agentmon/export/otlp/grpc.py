@@ -4,10 +4,14 @@ OTLP by gRPC, through `grpcio`.
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import grpc
 
@@ -55,6 +59,10 @@ _OPTIONS: Final = (
 )
 #: Channels that a parent made: closing or freeing one in a forked child is undefined.
 _of_parents: list[Any] = []
+#: The longest that a fork is held up by calls under way.
+_FORK_SECONDS: Final = 0.5
+_alive: WeakSet[GRPCTransport] = WeakSet()
+_held: list[Lock] = []
 
 
 class GRPCTransport:
@@ -74,10 +82,12 @@ class GRPCTransport:
         self._signal = signal
         self._metadata = tuple(destination.headers.items())
         self._credentials = None if destination.insecure else _credentials(destination)
-        self._under_way: Any = None
         self._channel: Any = None
         self._export: Any = None
+        #: Held during a call, which must not be under way when the process forks.
+        self.calling = Lock()
         self._connect()
+        _alive.add(self)
 
     def pack(self, body: bytes) -> bytes:
         """The body as it is sent: gRPC compresses it itself."""
@@ -86,30 +96,18 @@ class GRPCTransport:
     def send(self, packed: bytes, timeout_seconds: float) -> Answer:
         """Try once, for at most so long."""
         try:
-            with suppressed():
-                if self._export is None:
-                    self._connect()
-                call = self._under_way = self._export.future(
-                    packed, timeout=timeout_seconds, metadata=self._metadata
-                )
-                try:
-                    body: bytes = call.result()
-                except grpc.RpcError as error:
-                    return self._refusal(error, timeout_seconds)
-                except grpc.FutureCancelledError:
-                    return Answer("retry", "it was cut off")
-                finally:
-                    self._under_way = None
+            with suppressed(), self.calling:
+                export = self._export or self._connect()
+                body: bytes = export(packed, timeout=timeout_seconds, metadata=self._metadata)
             return accepted(body)
+        except grpc.RpcError as error:
+            return self._refusal(error, timeout_seconds)
         except Exception as error:  # noqa: BLE001  # whatever it is, the host must not see it
             return Answer("failed", type(error).__name__)
 
     def abort(self) -> None:
-        """Cancel the call for which a `send` in another thread waits."""
-        call = self._under_way
-        if call is not None:
-            with suppress(Exception):
-                call.cancel()
+        """Close the channel on which a `send` in another thread waits."""
+        self.close()
 
     def close(self) -> None:
         """Let go of connections."""
@@ -120,10 +118,11 @@ class GRPCTransport:
 
     def abandon(self) -> None:
         """In a forked child: do not touch the parent's channel; make one when it is needed."""
-        _of_parents.append((self._channel, self._export, self._under_way))
-        self._channel = self._export = self._under_way = None
+        _of_parents.append((self._channel, self._export))
+        self._channel = self._export = None
+        self.calling = Lock()
 
-    def _connect(self) -> None:
+    def _connect(self) -> Any:
         destination = self._destination
         target = urlsplit(destination.url).netloc
         compression = (
@@ -137,6 +136,7 @@ class GRPCTransport:
             self._channel = grpc.secure_channel(target, self._credentials, _OPTIONS, compression)
         # Without serialisers bytes go out and come back as they are.
         self._export = self._channel.unary_unary(_METHODS[self._signal])
+        return self._export
 
     def _refusal(self, error: Any, timeout_seconds: float) -> Answer:
         code = error.code()
@@ -155,6 +155,24 @@ class GRPCTransport:
         if code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is not None):
             return Answer("retry", message, after_seconds=after)
         return Answer("failed", message)
+
+
+def _before_fork() -> None:
+    """Let calls under way end: gRPC can be used in a child only if none was at the fork."""
+    until = time.monotonic() + _FORK_SECONDS
+    _held.extend(
+        way.calling
+        for way in list(_alive)
+        if way.calling.acquire(timeout=max(0.0, until - time.monotonic()))
+    )
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _credentials(destination: Destination) -> Any:

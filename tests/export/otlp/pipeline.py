@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import json
+import logging
 import os
 import signal
 import sys
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--kill-child", action="store_true")
     given = parser.parse_args()
 
+    logging.basicConfig()
     pipeline = Pipeline(given.url)
 
     def finish() -> None:

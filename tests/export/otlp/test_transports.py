@@ -310,10 +310,8 @@ def test_instrumentation_is_told_to_look_away(
         post = way._session.post
         monkeypatch.setattr(way._session, "post", lambda *a, **k: (look(), post(*a, **k))[1])
     else:
-        future = way._export.future
-        way._export = type(
-            "Seen", (), {"future": lambda *a, **k: (look(), future(*a[1:], **k))[1]}
-        )()
+        export = way._export
+        way._export = lambda *a, **k: (look(), export(*a, **k))[1]
     assert sent(way).verdict == "accepted"
     assert seen == [True, True, True]
     assert context.get_value("suppress_instrumentation") is None
