@@ -171,6 +171,15 @@ def test_what_is_not_used_cannot_be_wrong() -> None:
     assert row(shown, "traces.sampler").value == "cannot be used"
 
 
+def test_a_ratio_that_no_sampler_asks_for_cannot_be_wrong() -> None:
+    """The argument of the sampler is held against an environment if its sampler has one."""
+    environ = {"AGENTMON_TRACES": "otlp", "OTEL_TRACES_SAMPLER_ARG": "half"}
+    assert explain(environ).well
+    environ["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
+    (problem,) = explain(environ).problems
+    assert problem.startswith("OTEL_TRACES_SAMPLER_ARG: got 'half', allowed a number")
+
+
 @given(_ENVIRONMENTS)
 def test_it_finds_wrong_what_configure_refuses(environ: dict[str, str]) -> None:
     """Problems are listed if and only if configure() without arguments raises, of that variable."""

@@ -427,6 +427,12 @@ def test_a_batch_is_no_larger_than_the_queue() -> None:
         owned(environ)
 
 
+def test_limits_that_are_given_are_in_force_as_a_whole() -> None:
+    """Where Limits are given, no variable for them is read."""
+    environ = {"OTEL_SPAN_EVENT_COUNT_LIMIT": "7", "OTEL_SPAN_LINK_COUNT_LIMIT": "nonsense"}
+    assert owned(environ, limits=Limits(attributes=1)).limits == Limits(attributes=1)
+
+
 class _Custom:
     def should_sample(self) -> None:
         """Decide."""
@@ -824,7 +830,8 @@ def test_a_misspelt_variable_is_pointed_out(name: str, meant: str) -> None:
 
 def test_a_variable_far_from_all_is_pointed_out_if_it_is_ours() -> None:
     """One with our prefix is never silent; one of others is left alone."""
-    far = {"AGENTMON_XYZZY": "1", "OTEL_XYZZY": "1", "AGENT_HOME": "1", "SERVICE": "1"}
+    names = ("AGENTMON_XYZZY", "OTEL_XYZZY", "OTEL_METRICS_SAMPLER", "AGENT_HOME", "SERVICE")
+    far = dict.fromkeys((*names, "OTEL_SERVICE_NAMESPACE", "AGENT_SERVICE"), "1")
     assert doubts(far) == {"AGENTMON_XYZZY": "is not known to agentmon"}
 
 

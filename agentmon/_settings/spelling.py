@@ -57,8 +57,6 @@ _OF_OTHERS: Final = frozenset(
         "EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
     )
 )
-#: Beginnings of names that one language or library adds.
-_ELSEWHERE: Final = ("OTEL_PYTHON_", "OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_")
 
 
 def doubts(environ: Mapping[str, str]) -> dict[str, str]:
@@ -84,7 +82,7 @@ def doubts(environ: Mapping[str, str]) -> dict[str, str]:
             near = _nearest(upper, KNOWN, _VERY_NEAR)
             if near is not None:
                 found[name] = f"is not known to agentmon: did you mean {near}?"
-        elif upper.startswith(_STANDARD) and not upper.startswith(_ELSEWHERE):
+        elif upper.startswith(_STANDARD):
             near = _nearest(upper, KNOWN | _OF_OTHERS, _VERY_NEAR)
             if near is not None:
                 found[name] = f"is not known to OpenTelemetry: did you mean {near}?"
