@@ -302,7 +302,8 @@ def _spans_mode() -> str:
 
 def _where_spans_go(settings: Settings) -> str:
     if isinstance(settings.traces, str):
-        return "none" if ACTIVE.spans is None else "to the host's tracer provider"
+        nowhere = "none, as OTEL_SDK_DISABLED says" if settings.sdk_disabled else "none"
+        return nowhere if ACTIVE.spans is None else "to the host's tracer provider"
     return "to " + ", ".join(str(each) for each in settings.traces.to)
 
 

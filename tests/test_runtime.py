@@ -142,6 +142,62 @@ def test_configure_says_what_it_does(caplog: pytest.LogCaptureFixture) -> None:
     assert [entry.getMessage() for entry in caplog.records] == ["agentmon: recording; spans: none"]
 
 
+def test_a_misspelt_variable_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that nobody reads is warned of once in a process, without its value."""
+    monkeypatch.setenv("AGENTMON_SERVIVE", "hunter2")
+    for _ in range(2):
+        agentmon.configure(traces="none")
+        agentmon.shutdown()
+    said = [entry.getMessage() for entry in caplog.records if "SERVIVE" in entry.getMessage()]
+    meant = "is not known to agentmon: did you mean AGENTMON_SERVICE?"
+    assert said == [f"agentmon: the variable AGENTMON_SERVIVE {meant}"]
+
+
+def test_configuring_the_same_exporter_again_changes_nothing() -> None:
+    """The same exporter and equal options are the same settings; another exporter is not."""
+    run_well(
+        """
+        import agentmon
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        exporter = InMemorySpanExporter()
+        for _ in range(2):
+            agentmon.configure(traces=agentmon.Traces(exporter, ratio=1.0, sampler="traceidratio"))
+        with agentmon.tool("t"):
+            pass
+        assert agentmon.flush()
+        assert [span.name for span in exporter.get_finished_spans()] == ["execute_tool t"]
+        try:
+            agentmon.configure(traces=InMemorySpanExporter())
+        except agentmon.ConfigError as error:
+            assert "configured already" in str(error)
+        else:
+            raise AssertionError
+        """
+    )
+
+
+def test_a_disabled_sdk_makes_no_spans_and_records() -> None:
+    """With OTEL_SDK_DISABLED calls are counted, no span is made, and the log says why."""
+    said = run_well(
+        """
+        import logging, sys
+        logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+        import agentmon
+        from opentelemetry import trace
+
+        agentmon.configure(traces="http://localhost:1")
+        with agentmon.tool("t"):
+            assert not trace.get_current_span().get_span_context().is_valid
+        assert agentmon.statistics()[0].summary.count == 1
+        """,
+        OTEL_SDK_DISABLED="true",
+    )
+    assert said == "agentmon: recording; spans: none, as OTEL_SDK_DISABLED says\n"
+
+
 def test_declared_exceptions_are_known() -> None:
     """Exceptions declared to configure() decide outcomes."""
 
