@@ -194,6 +194,9 @@ DROP_REASONS: dict[str, str] = {
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
+    "span_queue_full": "A span ended while as many waited as may; it was not exported.",
+    "span_export_failed": "A span could not be exported: refused, given up, or no time was left.",
+    "span_rejected": "A span was sent, and the collector said that it rejected it.",
     "scrape_error": "Rendering an answer of the endpoint failed.",
 }
 
