@@ -32,6 +32,7 @@ __all__ = ["HTTPTransport"]
 #: Statuses after which the same request may go well, as OTLP lists them.
 _RETRYABLE: Final = (429, 502, 503, 504)
 _CONNECT_SECONDS: Final = 5.0
+_JOIN_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 24 * 3600.0
 #: Of gzip: a little smaller takes much longer.
 _EFFORT: Final = 1
@@ -159,7 +160,7 @@ class _Wire:
             self._busy, self.late = True, False
             turn = self._turn
         timer = Timer(timeout_seconds, self.cut, (turn,))
-        timer.daemon = True
+        timer.daemon, timer.name = True, "agentmon-timeout"
         try:
             timer.start()
         except RuntimeError:  # the interpreter is ending, and starts no threads any more
@@ -168,6 +169,7 @@ class _Wire:
         def stop() -> None:
             timer.cancel()
             self._end()
+            timer.join(_JOIN_SECONDS)  # so that no thread is left once the worker's has ended
 
         return stop
 
