@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.table import markdown, plain, replace, where
+from tests.servers.environments import EnvironmentFailed, environment, run
 
 _HEAD = ("library", "decorator", "× raw span, def", "async def", "µs, def", "async def", "remarks")
-_INSTALL_SECONDS = 600
 _RUN_SECONDS = 120
-_ROOT = Path(__file__).parents[2]
 
 _OFFLINE = {
     "DO_NOT_TRACK": "1",
@@ -91,80 +88,30 @@ PEERS = (
 )
 
 
-class _Failed(Exception):
-    """A command failed; the message is the last thing it said."""
-
-
-def _run(command: Iterable[str | Path], seconds: float, variables: dict[str, str]) -> str:
-    try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            cwd=_ROOT,
-            env={**os.environ, **variables},
-        )
-    except subprocess.TimeoutExpired:
-        raise _Failed(f"took more than {seconds:.0f} s") from None
-    if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise _Failed(said[-1] if said else f"exit status {done.returncode}")
-    return done.stdout
-
-
-def _pip_setting(name: str) -> str:
-    """A setting of pip, which uv does not read."""
-    listed = _run([sys.executable, "-m", "pip", "config", "list"], 60, {})
-    found = [
-        line.partition("=")[2].strip("'") for line in listed.splitlines() if f".{name}=" in line
-    ]
-    return found[-1] if found else ""
-
-
 def _install(peer: Peer) -> None:
-    """Make its environment, unless it was made for the same requirements before."""
-    if not peer.requires:
-        return
-    stamp = peer.folder / "requires.txt"
-    wanted = "\n".join(peer.requires)
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return
-    peer.folder.parent.mkdir(parents=True, exist_ok=True)
-    handed = {
-        "UV_DEFAULT_INDEX": os.environ.get("PIP_INDEX_URL") or _pip_setting("index-url"),
-        "SSL_CERT_FILE": os.environ.get("PIP_CERT") or _pip_setting("cert"),
-    }
-    given = {name: value for name, value in handed.items() if value and name not in os.environ}
-    uv = [sys.executable, "-m", "uv"]
-    _run([*uv, "venv", "--clear", "--python", sys.executable, peer.folder], 120, given)
-    _run(
-        [*uv, "pip", "install", "--quiet", "--python", peer.python, *peer.requires],
-        _INSTALL_SECONDS,
-        given,
-    )
-    stamp.write_text(wanted, encoding="utf-8")
+    """Make its environment, unless it needs none but this."""
+    if peer.requires:
+        environment(peer.folder, peer.requires)
 
 
 def _version(peer: Peer) -> str:
     library = peer.requires[0] if peer.requires else "agentmon-telemetry"
     program = f"from importlib.metadata import version; print(version({library!r}))"
-    return f"{library} {_run([peer.python, '-c', program], 60, {}).strip()}"
+    return f"{library} {run([peer.python, '-c', program], 60, {}).strip()}"
 
 
 def _line(peer: Peer, rounds: int) -> tuple[str, ...]:
     """One line of the table."""
     try:
         _install(peer)
-    except _Failed as reason:
+    except EnvironmentFailed as reason:
         return (peer.requires[0], "", "", "", "", "", f"not installed: {reason}")
     library = _version(peer)
     variables = {**_OFFLINE, **dict(peer.variables)}
     command = [peer.python, "-m", "tests.bench.peer", peer.name, str(rounds)]
     try:
-        found = json.loads(_run(command, _RUN_SECONDS, variables))
-    except _Failed as reason:
+        found = json.loads(run(command, _RUN_SECONDS, variables))
+    except EnvironmentFailed as reason:
         return (library, "", "", "", "", "", f"did not run: {reason}")
     ns = found["ns"]
     refused = f"tried to reach {', '.join(found['refused'])}" if found["refused"] else ""

@@ -7,6 +7,7 @@ import traceback
 
 import pytest
 
+import agentmon
 from agentmon.tracing.stacktrace import stacktrace
 
 
@@ -34,6 +35,16 @@ def test_text_is_the_interpreters_without_marks() -> None:
     error = failure()
     expected = "".join(traceback.format_exception(error))
     assert stacktrace(error).splitlines() == without_marks(expected)
+
+
+def test_frames_of_agentmon_are_left_out() -> None:
+    """Wrappers between the host's functions do not show."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        agentmon.tool("t")(deep)(1)
+    text = stacktrace(caught.value)
+    assert "wrap.py" in "".join(traceback.format_exception(caught.value))
+    assert "wrap.py" not in text
+    assert text.count(", in deep") == 2
 
 
 def test_cause_and_context_are_told() -> None:
