@@ -116,7 +116,10 @@ def test_a_url_says_where_spans_go() -> None:
 
 def test_a_disabled_sdk_is_why_there_are_no_spans() -> None:
     """With OTEL_SDK_DISABLED no spans are in force, and it is said by what."""
-    shown = explain({"AGENTMON_TRACES": "otlp", "OTEL_SDK_DISABLED": "true"})
+    environ = {"AGENTMON_TRACES": "otlp", "AGENTMON_PUSH": "otlp,textfile=/x"}
+    shown = explain({**environ, "OTEL_SDK_DISABLED": "true"})
+    push = row(shown, "push")
+    assert (push.value, push.source) == ("textfile=/x", "OTEL_SDK_DISABLED")
     traces = row(shown, "traces")
     assert (traces.value, traces.source) == ("none", "OTEL_SDK_DISABLED")
     assert (traces.hides, shown.parts[2].used) == (("AGENTMON_TRACES",), False)

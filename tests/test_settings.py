@@ -497,6 +497,12 @@ def test_a_disabled_sdk_makes_no_spans(traces: object) -> None:
         assert isinstance(resolve({"OTEL_SDK_DISABLED": word}, traces=traces).traces, Owned)
 
 
+def test_a_disabled_sdk_pushes_no_otlp() -> None:
+    """Of the places where metrics are pushed to, OTEL_SDK_DISABLED leaves those without OTLP."""
+    push = ["otlp", "textfile=/x", "otlp=http://c"]
+    assert resolve({"OTEL_SDK_DISABLED": "true"}, push=push).push == ("textfile=/x",)
+
+
 @pytest.mark.parametrize("mode", ["auto", "host", "none"])
 def test_a_disabled_sdk_leaves_the_host_alone(mode: str) -> None:
     """What the host's provider does when it is disabled is its own affair."""

@@ -31,7 +31,7 @@ from agentmon._settings.table import (
     TRANSPORT,
     Setting,
 )
-from agentmon._settings.values import masked
+from agentmon._settings.values import goes_by_otlp, masked
 from agentmon.errors import ConfigError
 from agentmon.tracing.options import Traces
 
@@ -49,6 +49,7 @@ _UNUSABLE: Final = "cannot be used"
 
 _NAMED: Final = {setting.name: setting for setting in SETTINGS}
 _ACCESS, _FAILURE_LOGS = _NAMED["access"], _NAMED["failure_logs"]
+(_OFF,) = SDK_DISABLED.variables
 _PUSH, _TRACES = _NAMED["push"], _NAMED["traces"]
 
 
@@ -183,8 +184,17 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     logs = _value(_FAILURE_LOGS, environ)
     off = _value(SDK_DISABLED, environ)
     exports = isinstance(asked, Traces) and not off
-    if isinstance(asked, Traces) and off:
-        general = [_stopped(row) if row.name == _TRACES.name else row for row in general]
+    if off:
+        stopped = {_TRACES.name: "none"} if isinstance(asked, Traces) else {}
+        if any(map(goes_by_otlp, pushes)):
+            pushes = tuple(each for each in pushes if not goes_by_otlp(each))
+            stopped[_PUSH.name] = _worded(_PUSH, pushes)
+        general = [
+            replace(row, value=stopped[row.name], source=_OFF, hides=_outranked(row))
+            if row.name in stopped
+            else row
+            for row in general
+        ]
     idle: dict[str, str] = {}
     spans = _rows([*TRACES, *LIMITS], environ, problems if exports else idle)
     shares = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
@@ -209,7 +219,11 @@ def explain(environ: Mapping[str, str]) -> Explanation:
         Part(title, tuple(rows), used)
         for title, signal, used in (
             ("Log records by OTLP, where it differs from spans", "logs", exports and logs),
-            ("Metrics by OTLP, where it differs from spans", "metrics", pushes and not off),
+            (
+                "Metrics by OTLP, where it differs from spans",
+                "metrics",
+                any(map(goes_by_otlp, pushes)),
+            ),
         )
         if (rows := [row for row in transport[signal] if f"_{signal.upper()}_" in row.source])
     )
@@ -281,10 +295,6 @@ def _placed(rows: list[Row], places: tuple[Destination, ...] | None, chosen: Fou
 
 def _outranked(row: Row) -> tuple[str, ...]:
     return row.hides if row.source == DEFAULT else (row.source, *row.hides)
-
-
-def _stopped(row: Row) -> Row:
-    return replace(row, value="none", source="OTEL_SDK_DISABLED", hides=_outranked(row))
 
 
 # ---------------------------------------------------------------------- words

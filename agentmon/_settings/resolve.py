@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agentmon._settings.find import DEFAULT, find
 from agentmon._settings.owned import Owned, owned
 from agentmon._settings.table import ACCESS, RESOURCE, SDK_DISABLED, SETTINGS
+from agentmon._settings.values import goes_by_otlp
 from agentmon.errors import ConfigError
 from agentmon.model.buckets import EDGES_S, Layout
 from agentmon.record.limits import MAX_SERIES
@@ -52,7 +53,7 @@ class Settings:
         process_metrics: Whether the endpoint shows ``process_*`` and ``python_*`` too.
         resource: What ``OTEL_RESOURCE_ATTRIBUTES`` says of the process; read only where it is
             sent.
-        sdk_disabled: Whether ``OTEL_SDK_DISABLED`` forbids sending by OTLP.
+        sdk_disabled: Whether ``OTEL_SDK_DISABLED`` forbids to send spans and OTLP.
     """
 
     enabled: bool = True
@@ -107,6 +108,8 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
         values["traces"] = (
             "none" if sdk_disabled else owned(found["traces"], environ, values["failure_logs"])
         )
+    if sdk_disabled:
+        values["push"] = tuple(each for each in values["push"] if not goes_by_otlp(each))
     sends = isinstance(values["traces"], Owned) or values["push"]
     return Settings(
         enabled=not disabled,

@@ -254,7 +254,8 @@ SDK_DISABLED: Final = Setting(
     variables={"OTEL_SDK_DISABLED": v.true_only},
     default=False,
     allowed="true or false",
-    help="`true`: agentmon makes and exports no spans itself, whatever `traces` says.",
+    help="`true`: agentmon makes no spans itself and pushes nothing to `otlp`, whatever "
+    "arguments say.",
 )
 
 RATIO: Final = Setting(

@@ -33,6 +33,7 @@ __all__ = [
     "flag",
     "flag_of",
     "fraction",
+    "goes_by_otlp",
     "headers_of",
     "items_of",
     "just",
@@ -63,7 +64,8 @@ TRUE: Final = ("1", "true", "yes", "on")
 FALSE: Final = ("0", "false", "no", "off")
 SCHEMES: Final = ("http", "https", "grpc", "grpcs")
 MODES: Final = ("auto", "host", "none")
-PUSHES: Final = ("pushgateway", "textfile", "remote-write", "otlp")
+OTLP: Final = "otlp"
+PUSHES: Final = ("pushgateway", "textfile", "remote-write", OTLP)
 
 _LONGEST_SHOWN: Final = 120
 # Name and password before the host of a URL, and what follows its question mark.
@@ -260,7 +262,7 @@ def sampler_of(*names: str) -> Callable[[object], object]:
 def target_of(value: object) -> object:
     """One place where spans go."""
     if isinstance(value, str):
-        return value if value == "otlp" or _is_url(value) else _refuse()
+        return value if value == OTLP or _is_url(value) else _refuse()
     exports = _has(value, "export", "shutdown")
     return value if exports or _has(value, "on_start", "on_end", "shutdown") else _refuse()
 
@@ -281,11 +283,16 @@ def pushes_of(value: object) -> tuple[object, ...]:
     for item in given:
         if isinstance(item, str):
             kind, equals, target = item.partition("=")
-            if kind not in PUSHES or not (target if equals else kind == "otlp"):
+            if kind not in PUSHES or not (target if equals else kind == OTLP):
                 _refuse()
-        elif not callable(getattr(item, "push", None)):
+        elif isinstance(item, bytes | int | float | Mapping | type):
             _refuse()
     return tuple(given)
+
+
+def goes_by_otlp(push: object) -> bool:
+    """Whether one of the places where metrics are pushed to takes OTLP."""
+    return isinstance(push, str) and push.partition("=")[0] == OTLP
 
 
 def access_of(value: object) -> object:
