@@ -126,12 +126,10 @@ class _Connection:
         "unsealed",
     )
 
-    def __init__(
-        self, sock: socket.socket, now: float, patience: float, session: Session | None
-    ) -> None:
+    def __init__(self, sock: socket.socket, phase: _Phase, now: float, patience: float) -> None:
         self.sock = sock
-        self.session = session
-        self.phase = _Phase.IDLE if session is None else _Phase.HANDSHAKE
+        self.phase = phase
+        self.session: Session | None = None
         self.silent = True  # nothing has come yet
         self.since = now
         self.deadline = now + patience
@@ -333,13 +331,13 @@ class Server:
             sock.close()
             return
         sock.settimeout(0)
-        session = None if self._tls is None else self._tls.session()
-        connection = _Connection(sock, time.monotonic(), limits.request_seconds, session)
+        phase = _Phase.IDLE if self._tls is None else _Phase.HANDSHAKE
+        connection = _Connection(sock, phase, time.monotonic(), limits.request_seconds)
         crowded = len(self._connections) >= limits.connections
         self._connections[sock] = connection
         self._selector.register(sock, selectors.EVENT_READ)
         if crowded and not self._make_room(connection):
-            if session is None:
+            if self._tls is None:
                 self._answer(connection, error_response(503), keep=False)
             else:
                 self._drop(connection)  # nothing can be said before the handshake
@@ -386,20 +384,21 @@ class Server:
             if connection.drained > 64 * _RECEIVE_BYTES:
                 self._drop(connection)
             return
+        if connection.silent and self._tls is not None:
+            if data[0] != _HANDSHAKE:
+                self._gate.refuse("tls_handshake")
+                text = "Only TLS is spoken here; ask by https."
+                self._answer(connection, error_response(400, text), keep=False)
+                return
+            connection.session = self._tls.session()
+        connection.silent = False
         if connection.session is None:
             self._take(connection, data)
         else:
             self._open(connection, connection.session, data)
-        connection.silent = False
 
     def _open(self, connection: _Connection, session: Session, data: bytes) -> None:
-        """Go on with a client that speaks TLS, or should."""
-        if connection.silent and data[0] != _HANDSHAKE:
-            self._gate.refuse("tls_handshake")
-            connection.session = None  # it would not understand anything else
-            text = "Only TLS is spoken here; ask by https."
-            self._answer(connection, error_response(400, text), keep=False)
-            return
+        """Go on with a client that speaks TLS."""
         said = session.receive(data)
         if connection.phase is _Phase.HANDSHAKE and session.established:
             connection.enter(_Phase.IDLE, self._limits.request_seconds)

@@ -79,7 +79,7 @@ class TLS:
 def _context(paths: dict[str, str], contents: dict[str, bytes]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.options |= ssl.OP_NO_RENEGOTIATION  # clients may ask for it in OpenSSL before 3
     context.num_tickets = 0  # a resumed session would not be asked for its certificate again
     context.set_alpn_protocols(["http/1.1"])
     certificate, key = paths["certificate"], paths.get("key", paths["certificate"])

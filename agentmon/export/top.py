@@ -141,17 +141,16 @@ class Source:
         Raises:
             StatusError: If there is none to be had.
         """
-        *others, last = self._urls
-        for url in others:
+        nothing = StatusError()
+        for url in self._urls:
             try:
                 status = self._fetch(url, patience_seconds)
-            except _NothingThereError:
-                continue
-            self._urls = (url,)
-            return status
-        status = self._fetch(last, patience_seconds)
-        self._urls = (last,)
-        return status
+            except _NothingThereError as error:
+                nothing = error
+            else:
+                self._urls = (url,)
+                return status
+        raise nothing
 
     def _fetch(self, url: str, patience_seconds: float) -> dict[str, Any]:
         request = Request(url, headers={"User-Agent": f"agentmon/{__version__}"})  # noqa: S310 - status_urls allows http only

@@ -16,12 +16,13 @@ class Authority:
 
     Args:
         folder: Where it writes files.
+        above: An authority that has signed its own certificate.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, above: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._authority = trustme.CA()
+        self._authority = above._authority.create_child_ca() if above else trustme.CA()
         self.path = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(str(self.path))
 

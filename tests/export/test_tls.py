@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from unittest.mock import Mock
 
 import pytest
 
@@ -286,6 +287,49 @@ def _resume(server: Server, context: ssl.SSLContext, session: ssl.SSLSession | N
     ):
         secure.sendall(GET)
         read_one(secure)
+
+
+def test_an_authority_below_another_is_trusted_alone(
+    serve: Serve, authority: Authority, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Clients of the authority that is named come in, and not those of the one above it."""
+    certificate, key = files
+    below = Authority(tmp_path / "below", above=authority)
+    server = serve(Access(certificate=certificate, key=key, client_ca=below.path))
+    ours = below.issue("ours", "ours@example.org")
+    assert status(ask(server, GET, authority.trusting(*ours))) == 200
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert unknown ca"):
+        ask(server, GET, authority.trusting(*authority.issue("other", "other@example.org")))
+    server.close()
+
+
+def test_no_session_of_a_client_is_kept(serve: Serve, authority: Authority) -> None:
+    """Clients of TLS 1.3 get no ticket by which to come in without a certificate later."""
+    with talking(serve(), authority.trusting()) as secure:
+        secure.sendall(GET)
+        read_one(secure)
+        assert secure.version() == "TLSv1.3"
+        assert secure.session is not None
+        assert not secure.session.has_ticket
+
+
+def test_a_failing_handshake_costs_one_connection(
+    files: tuple[Path, Path], authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If TLS itself fails, which it must not, that is logged once and the server goes on."""
+    certificate, key = files
+    server = Served(Access(certificate=certificate, key=key))
+    assert server._tls is not None
+    session = server._tls.session
+    server._tls.session = Mock(side_effect=RuntimeError("bug"))  # type: ignore[method-assign]
+    for _ in range(3):
+        with connect(server) as sock:
+            sock.sendall(HELLO)
+            assert read_all(sock) == b""
+    server._tls.session = session  # type: ignore[method-assign]
+    assert status(ask(server, GET, authority.trusting())) == 200
+    server.close()
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
