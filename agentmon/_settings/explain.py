@@ -198,7 +198,7 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     idle: dict[str, str] = {}
     spans = _rows([*TRACES, *LIMITS], environ, problems if exports else idle)
     shares = exports and str(_value(TRACES[0], environ)).endswith(SHARING)
-    spans += _rows([RATIO], environ, problems if shares else idle)
+    spans[1:1] = _rows([RATIO], environ, problems if shares else idle)
     spans += _rows([RESOURCE], environ, problems if exports or pushes else idle)
     transport = {each: _rows(rows, environ, idle) for each, rows in TRANSPORT.items()}
     if exports:
