@@ -14,7 +14,7 @@ __all__ = ["stacktrace"]
 #: fails.
 _FRAMES: Final = 50
 
-_OURS: Final = str(Path(__file__).parents[1])
+_OURS: Final = f"{Path(__file__).parents[1]}/"
 
 
 def stacktrace(error: BaseException) -> str:
