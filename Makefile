@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check build bench bench-peers soak servers browser clean
+.PHONY: help setup demo test test-full check build bench bench-peers mutations soak servers browser clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: setup ## Measure the targets against OpenTelemetry and prometheus_client
 
 bench-peers: setup ## Measure other instrumentation libraries too, each in its own environment
 	$(PYTHON) -m tests.bench.peers
+
+mutations: setup ## Change the code in small ways, one at a time; a test should notice each (an hour)
+	$(PYTHON) -m tests.mutation
 
 soak: setup ## Record and export at full rate for SOAK_MINUTES=60, and see that memory stays flat
 	$(PYTHON) -m tests.soak --minutes $${SOAK_MINUTES:-60}

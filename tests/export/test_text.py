@@ -178,7 +178,7 @@ def test_what_prometheus_client_renders_is_the_same() -> None:
         Family(DURATION, [(("a",), STATE), (("b",), HistogramState(Layout(), (1,) * 21, 21, 5))]),
     ]
     registry = CollectorRegistry()
-    registry.register(AgentmonCollector(lambda: families, {"service": "s"}))
+    registry.register(AgentmonCollector(lambda: ({"service": "s"}, families)))
     renderer = Renderer({"service": "s"})
     ours = renderer.prometheus(families).decode()
     theirs = generate_latest(registry).decode()
