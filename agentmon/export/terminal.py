@@ -54,6 +54,7 @@ _LEAST_NAME = 16
 _MOST_NAME = 44
 _LEAST_LABELS = 4  # less would be an ellipsis alone
 _FEW_CALLS = 4
+_LEAST_ROWS = 6
 _WIDE = 60  # from here on, recent calls have room for when they were
 _BRIEF_SECONDS = 10  # shorter timeouts are told with their fractions
 
@@ -669,14 +670,15 @@ def render(
     screen = _Screen(status, width, window, sort, colour=colour)
     wide = max(width, LEAST_WIDTH)
     lines = screen.header()
-    ends = screen.exporter()
-    if bottom:
-        groups = [[_Piece(part, "muted")] for part in bottom.split("   ")]
-        ends += [_line(line, wide, colour=colour) for line in _flow(groups, wide)]
+    groups = [[_Piece(part, "muted")] for part in bottom.split("   ")] if bottom else []
+    keys = [_line(line, wide, colour=colour) for line in _flow(groups, wide)]
+    ends = [*screen.exporter(), *keys]
     if not status["operations"]:
         lines += ["", *(_cut(line, wide) for line in screen.empty()), "", *ends]
     else:
         lines += [*screen.verdict(), ""]
+        if height is not None and height - len(lines) - len(ends) - 1 < _LEAST_ROWS:
+            ends = keys  # the agents matter more than their exporter
         room = None if height is None else max(2, height - len(lines) - len(ends) - 1)
         table = screen.tables(room)
         recent: list[str] = []
@@ -684,4 +686,6 @@ def render(
             left = _FEW_CALLS if room is None else room - len(table) - len(recent) - 2
             recent += screen.recent(key, title, min(_FEW_CALLS, left))
         lines += [*table, *recent, "", *ends]
-    return lines if height is None else lines[:height]
+    if height is None or len(lines) <= height:
+        return lines
+    return [*lines[: max(0, height - len(keys))], *keys][:height]

@@ -158,6 +158,16 @@ _NAMES = {
 }
 
 
+@pytest.mark.parametrize(("width", "height"), [(40, 17), (40, 20), (60, 14), (80, 12)])
+def test_a_small_terminal_keeps_agents_and_keys(width: int, height: int) -> None:
+    """Where there is little room, the exporter gives way; some agents and all keys stay."""
+    lines = shown(demo(), width, height, bottom="1 5 h: window (last 5m)   s: sort   q: quit")
+    assert any(line.startswith("AGENTS") for line in lines)
+    assert any(line.startswith("router") for line in lines)
+    assert lines[-1].endswith("q: quit")
+    assert len(lines) <= height
+
+
 def test_traffic_is_drawn() -> None:
     """A block for each cell of time, as high as its calls; nothing where there were none."""
     one = operation("agent", ("steady", "invoke"))
