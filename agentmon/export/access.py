@@ -15,10 +15,13 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentmon.errors import ConfigError
 from agentmon.model.catalogue import REFUSAL_REASONS
+
+if TYPE_CHECKING:
+    from agentmon.export.tls import TLS
 
 __all__ = ["Access", "Gate", "named_host"]
 
@@ -96,9 +99,9 @@ class Access:
         if self.token_file is not None:
             _check_token("token_file", _secret("token_file", str(self.token_file)))
         if self.certificate is not None:
-            from agentmon.export.tls import TLS  # noqa: PLC0415  # loads ssl
+            from agentmon.export import tls  # noqa: PLC0415  # loads ssl
 
-            TLS(self)
+            tls.TLS(self)
 
     @property
     def authenticates(self) -> bool:
@@ -136,10 +139,16 @@ class Gate:
 
     def __init__(self, access: Access | None = None) -> None:
         self._access = access
+        self.tls: TLS | None = None  # what the server speaks, once it does
         self._lock = Lock()
         self._refused = dict.fromkeys(REFUSAL_REASONS, 0)
         self._known: dict[str, str] = {}
         self._warned: set[str] = set()
+
+    @property
+    def expiry(self) -> float | None:
+        """When the certificate that is served ends, in seconds since 1970."""
+        return None if self.tls is None else self.tls.expiry
 
     def refuse(self, reason: str) -> None:
         """Count a refusal, for one of `REFUSAL_REASONS`."""

@@ -237,6 +237,8 @@ class Endpoint:
             families.append(
                 Family(catalogue.ENDPOINT_REFUSED, [((reason,), n) for reason, n in refused])
             )
+            if (expiry := self.gate.expiry) is not None:
+                families.append(Family(catalogue.CERTIFICATE_EXPIRY, [((), expiry)]))
         families.append(Family(catalogue.BUILD_INFO, [((__version__,), 1)]))
         return families
 

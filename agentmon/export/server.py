@@ -222,7 +222,7 @@ class Server:
     ) -> None:
         self._responder = responder
         self._gate = gate or Gate()
-        self._tls = tls
+        self._gate.tls = self._tls = tls
         self._limits = limits or Limits()
         self._listener = _listen(host, port)
         address, self.port = self._listener.getsockname()[:2]

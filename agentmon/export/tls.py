@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import ssl
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from agentmon.errors import ConfigError
@@ -22,6 +23,8 @@ logger = logging.getLogger("agentmon")
 _MOST_FILE_BYTES: Final = 1024 * 1024
 _MOST_SESSIONS: Final = 256
 _READ_BYTES: Final = 64 * 1024
+#: Tags of DER.
+_VERSION, _UTC_TIME = 0xA0, 0x17
 _FILES: Final = ("certificate", "key", "client_ca")
 
 
@@ -42,6 +45,8 @@ class TLS:
         }
         self._tried = self._read()
         self._context = _context(self._paths, self._tried)
+        #: When the certificate ends, in seconds since 1970; None if it cannot be told.
+        self.expiry = _expiry(self._tried["certificate"])
 
     def session(self) -> Session:
         """A new client, met with the certificates as they are now."""
@@ -72,6 +77,7 @@ class TLS:
         self._tried = found
         try:
             self._context = _context(self._paths, found)
+            self.expiry = _expiry(found["certificate"])
         except ConfigError as error:
             logger.warning("agentmon: %s; the certificates in use stay", error)
 
@@ -126,6 +132,43 @@ def _no_passphrase() -> str:
 
 def _said(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _expiry(certificate: bytes) -> float | None:
+    """The end of the first certificate in a file, which `ssl` does not tell."""
+    end = b"-----END CERTIFICATE-----"
+    begin = certificate.index(b"-----BEGIN CERTIFICATE-----")
+    text = certificate[begin : certificate.index(end) + len(end)].decode("latin-1")
+    try:
+        der = ssl.PEM_cert_to_DER_cert(text)
+        at, _ = _content(der, 0)  # the certificate
+        at, _ = _content(der, at)  # what is signed
+        if der[at] == _VERSION:
+            at = _after(der, at)
+        for _ in range(3):  # serial number, algorithm, issuer
+            at = _after(der, at)
+        at, _ = _content(der, at)  # validity
+        at = _after(der, at)  # its begin
+        start, stop = _content(der, at)
+        when = der[start:stop].decode("ascii")
+        if der[at] == _UTC_TIME:  # with two digits of the year
+            when = ("19" if when >= "5" else "20") + when
+        return datetime.strptime(when, "%Y%m%d%H%M%S%z").timestamp()
+    except (IndexError, ValueError):
+        return None
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """From where to where the content of an element of DER reaches."""
+    length, start = der[at + 1], at + 2
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(der[at + 2 : start], "big")
+    return start, start + length
+
+
+def _after(der: bytes, at: int) -> int:
+    return _content(der, at)[1]
 
 
 class Session:

@@ -16,6 +16,7 @@ __all__ = [
     "AGENT_INFO",
     "BUILD_INFO",
     "CATALOGUE",
+    "CERTIFICATE_EXPIRY",
     "CONSTANT_LABELS",
     "DROPPED",
     "DROP_REASONS",
@@ -226,6 +227,13 @@ ENDPOINT_REFUSED = Metric(
     (REASON,),
 )
 
+CERTIFICATE_EXPIRY = Metric(
+    "endpoint_certificate_expiry_timestamp",
+    Kind.GAUGE,
+    Unit.SECONDS,
+    "When the certificate of the endpoint ends, in seconds since 1970; only where it speaks TLS.",
+)
+
 SERIES = Metric(
     "series",
     Kind.GAUGE,
@@ -265,5 +273,6 @@ CATALOGUE: tuple[Metric, ...] = (
     SCRAPES,
     SCRAPE_DURATION,
     ENDPOINT_REFUSED,
+    CERTIFICATE_EXPIRY,
     BUILD_INFO,
 )

@@ -124,6 +124,12 @@ def test_real_servers_scrape_as_the_page_says(secured: Secured, key: str) -> Non
         wait_until(lambda: seen() == expected, timeout_s=60, what=f"{key} to scrape {expected}")
         calls = server.instant('agentmon_agent_calls_total{outcome="ok"}')
         assert {sample.labels["job"]: sample.value for sample in calls} == dict.fromkeys(JOBS, 6)
+        left = server.instant("agentmon_endpoint_certificate_expiry_timestamp_seconds - time()")
+        assert {sample.labels["job"] for sample in left} == {
+            "agentmon-tls",
+            "agentmon-client-certificate",
+        }
+        assert all(sample.value > 0 for sample in left)
         for name in JOBS:
             reason = "client_certificate" if name.endswith("-certificate") else "no_credentials"
             assert set(secured.refused(name)) == {reason}

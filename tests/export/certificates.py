@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -26,9 +27,10 @@ class Authority:
         self.path = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(str(self.path))
 
-    def issue(self, stem: str, *names: str) -> tuple[Path, Path]:
-        """Sign a certificate; the files of it and of its key."""
-        issued = self._authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
+    def issue(self, stem: str, *names: str, until: datetime | None = None) -> tuple[Path, Path]:
+        """Sign a certificate, to end at a moment; the files of it and of its key."""
+        chosen = names or ("localhost", "127.0.0.1")
+        issued = self._authority.issue_cert(*chosen, not_after=until)
         certificate, key = self._folder / f"{stem}.pem", self._folder / f"{stem}.key"
         certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         key.write_bytes(issued.private_key_pem.bytes())

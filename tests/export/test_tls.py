@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Thread
 from unittest.mock import Mock
@@ -24,7 +25,7 @@ from agentmon.errors import ConfigError
 from agentmon.export.access import Access, Gate
 from agentmon.export.respond import Endpoint
 from agentmon.export.server import LOOPBACK, Limits, Server
-from agentmon.export.tls import TLS
+from agentmon.export.tls import TLS, _expiry
 from tests.export.certificates import Authority
 from tests.export.recording import filled
 from tests.export.test_server import (
@@ -401,6 +402,35 @@ def test_a_new_certificate_is_served_without_a_restart(
     (tmp_path / "tls.key").write_bytes(key.read_bytes())
     assert _serial(server, context) == second
     server.close()
+
+
+@pytest.mark.parametrize("year", [2031, 2049, 2050, 2131])
+def test_the_end_of_the_certificate_is_a_metric(
+    authority: Authority, tmp_path: Path, year: int
+) -> None:
+    """When the certificate in use ends is told, whatever way it is written, after a change too."""
+    until = datetime(year, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    certificate, key = authority.issue(f"until-{year}", until=until)
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(b"# a note\n" + certificate.read_bytes() + authority.path.read_bytes())
+    server, context = Served(Access(certificate=chain, key=key)), authority.trusting()
+    ask_for = b"GET /metrics?name[]=agentmon_endpoint_certificate_expiry_timestamp_seconds HTTP/1.1"
+    request = ask_for + b"\r\nHost: localhost\r\n\r\n"
+    line = b"agentmon_endpoint_certificate_expiry_timestamp_seconds "
+    assert line + f"{until.timestamp()}\n".encode() in ask(server, request, context)
+    sooner = until - timedelta(days=1000)
+    certificate, other = authority.issue(f"until-{year}", until=sooner)
+    chain.write_bytes(certificate.read_bytes())
+    key.write_bytes(other.read_bytes())
+    assert line + f"{sooner.timestamp()}\n".encode() in ask(server, request, context)
+    server.close()
+
+
+def test_an_end_that_cannot_be_told_is_left_out() -> None:
+    """What is no certificate has no end, and does no harm."""
+    for content in (b"", b"\x30", b"\x30\x82\xff\xff\x30\x03\xa0\x01", b"\x30\x03" * 9):
+        pem = ssl.DER_cert_to_PEM_cert(content).encode()
+        assert _expiry(pem) is None
 
 
 # ------------------------------------------------------------------ bad clients
