@@ -209,12 +209,23 @@ def test_at_the_end_what_was_down_has_one_more_chance(collector: Collector, send
     assert len(collector.spans()) == 5
 
 
-def test_no_time_left_is_no_attempt(collector: Collector, sending: Make) -> None:
+def test_no_time_left_is_no_attempt(sending: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the deadline a batch is counted without being tried."""
     it = sending()
+    attempts: list[object] = []
+    monkeypatch.setattr(it.sender._way, "send", lambda *a: attempts.append(a))
     it.send(5, Waiting(left=0.0))
     assert it.counted == {"span_export_failed": 5}
-    assert collector.requests == []
+    assert attempts == []
+
+
+def test_what_goes_well_is_not_said(sending: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """Batches that are accepted leave no line in the log."""
+    it = sending()
+    with caplog.at_level(logging.INFO, "agentmon"):
+        it.send(5)
+        it.send(5)
+    assert caplog.records == []
 
 
 def test_trouble_is_said_once(

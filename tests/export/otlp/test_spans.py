@@ -156,6 +156,14 @@ def test_a_span_that_cannot_be_written_harms_no_other(changes: dict[str, Any]) -
     assert [request.items for request in requests] == [2]
 
 
+def test_text_that_is_no_unicode_can_be_read() -> None:
+    """Halves of characters are written as their escapes, wherever text stands."""
+    span = only(parsed([made(name="n\udc80", attributes={"k\udc80": "v\udc80"})]))
+    assert span.name == "n\\udc80"
+    assert span.attributes[0].key == "k\\udc80"
+    assert span.attributes[0].value.string_value == "v\\udc80"
+
+
 def test_no_spans_make_no_request() -> None:
     """Nothing is sent for nothing."""
     assert spans.encode([], RESOURCE_BYTES) == ([], 0)
