@@ -70,7 +70,8 @@ class Registry:
         self._recorders: dict[tuple[Series, Scope, Declaration], Recorder] = {}
         self._values: dict[str, set[str]] = {}
         self._warned: set[str] = set()
-        self._agents: dict[str, tuple[str, str, str]] = {}
+        #: Version, team and tier of the agents of which any is known.
+        self._facts: dict[str, tuple[str, str, str]] = {}
         self._dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
         self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
         self._slow: list[CallRecord] = []
@@ -119,14 +120,14 @@ class Registry:
         if declaration.kind == "agent":
             agent = values[0]
             # An agent may have several entry points, which do not all say everything.
-            known = self._agents.get(agent, _NO_FACTS)
-            version, team, tier = known
+            version, team, tier = self._facts.get(agent, _NO_FACTS)
             facts = (
                 declaration.version or version,
                 declaration.team or team,
                 declaration.tier or tier,
             )
-            self._agents[agent] = known if facts == known else facts
+            if facts != _NO_FACTS:
+                self._facts[agent] = facts
         elif declaration.kind == "workflow":
             workflow = values[0]
         inner = self._intern(workflow, agent)
@@ -245,6 +246,12 @@ class Registry:
                 begun.setdefault(recorder.series, []).extend(recorder.live.copy().values())
         return begun
 
+    def _agents(self, members: list[Series]) -> dict[str, tuple[str, str, str]]:
+        """Version, team and tier of each agent that has series."""
+        return {
+            series.labels[0]: self._facts.get(series.labels[0], _NO_FACTS) for series in members
+        }
+
     @contextmanager
     def _still(self) -> Iterator[None]:
         """Let nothing that is folded change within a ``with`` block."""
@@ -278,10 +285,11 @@ class Registry:
         if tokens:
             families.append(Family(catalogue.MODEL_TOKENS, tokens))
         with self._still():
-            agents: list[Sample] = [((name, *facts), 1) for name, facts in self._agents.items()]
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
+        agents = self._agents(by_kind["agent"])
         if agents:
-            families.append(Family(catalogue.AGENT_INFO, agents))
+            infos: list[Sample] = [((name, *facts), 1) for name, facts in agents.items()]
+            families.append(Family(catalogue.AGENT_INFO, infos))
         families.append(Family(catalogue.DROPPED, dropped))
         families.append(Family(catalogue.SERIES, [((), self._size())]))
         return families
@@ -350,7 +358,7 @@ class Registry:
             return Snapshot(
                 now_ns=now_ns,
                 operations=tuple(operations),
-                agents=dict(self._agents),
+                agents=self._agents(by_kind["agent"]),
                 failed=tuple(sorted(self._failed, key=_end)[::-1]),
                 slow=tuple(call for call in self._slow if now_ns - call.ended_ns < _SLOW_AGE_NS),
                 dropped=dict(self._dropped),

@@ -19,7 +19,9 @@ __all__ = ["JUDGED", "survivors"]
 
 #: What is changed, and the tests that are to notice.
 TESTS = {
-    "agentmon/model": ("tests/model",),
+    "agentmon/model": ("tests/model", "tests/record"),
+    "agentmon/model/catalogue.py": ("tests/assets", "tests/docs/test_build.py"),
+    "agentmon/model/attributes.py": ("tests/instrument/test_host.py",),
     "agentmon/record": ("tests/record",),
     "agentmon/export/text.py": ("tests/export/test_text.py",),
     "agentmon/instrument": ("tests/instrument", "tests/test_testing.py"),
@@ -34,7 +36,11 @@ def _judged() -> set[str]:
 
 
 def survivors(
-    places: Sequence[str], sample: int | None, *, loud: bool = False
+    places: Sequence[str],
+    sample: int | None = None,
+    only: frozenset[str] = frozenset(),
+    *,
+    loud: bool = False,
 ) -> tuple[int, list[str]]:
     """
     Try changes.
@@ -42,19 +48,20 @@ def survivors(
     Args:
         places: Keys of `TESTS`, or modules below them.
         sample: How many, drawn with a fixed seed; all by default.
+        only: Names of those to try; all by default.
         loud: Whether to print what comes of each.
 
     Returns:
         How many were tried, and the names of those that no test noticed and nobody judged.
     """
-    paths = [path for place in places for path in _modules(place)]
+    paths = list(dict.fromkeys(path for place in places for path in _modules(place)))
     tests = {test for place, some in TESTS.items() if _within(place, paths) for test in some}
     judged = _judged()
     changes = [
         (path, mutant)
         for path in paths
         for mutant in mutants((ROOT / path).read_text(encoding="utf-8"))
-        if f"{path} {mutant.name}" not in judged
+        if f"{path} {mutant.name}" not in judged and (not only or f"{path} {mutant.name}" in only)
     ]
     if sample is not None:
         changes = random.Random(1).sample(changes, min(sample, len(changes)))
@@ -90,8 +97,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("places", nargs="*", default=[*TESTS], help="folders or modules")
     parser.add_argument("--sample", type=int, metavar="N", help="so many of the changes only")
+    parser.add_argument("--only", type=Path, metavar="FILE", help="those named in its lines only")
     options = parser.parse_args()
-    tried, found = survivors(options.places, options.sample, loud=True)
+    only = options.only.read_text(encoding="utf-8").splitlines() if options.only else []
+    tried, found = survivors(options.places, options.sample, frozenset(only), loud=True)
     print(f"{tried} changes, {len(found)} not noticed")
     for name in found:
         print(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import resource
@@ -40,18 +41,33 @@ class Baseline:
     Args:
         seconds: How long each test takes, by its id.
         seen: The tests that run a line, by file (relative to the checkout) and line.
+        unseen: Tests of which that is not known.
     """
 
-    def __init__(self, seconds: dict[str, float], seen: dict[str, dict[int, list[str]]]) -> None:
+    def __init__(
+        self,
+        seconds: dict[str, float],
+        seen: dict[str, dict[int, list[str]]],
+        unseen: list[str],
+    ) -> None:
         self.seconds = seconds
         self.seen = seen
+        self.unseen = unseen
 
     def tests(self, path: str, line: int) -> list[str]:
-        """The tests that run a line, or where none does itself, the file; the fastest first."""
+        """
+        The tests that run a line, the fastest first.
+
+        All that run any line of the file where none runs that one, or where it is run outside of
+        tests too: what is made when modules are imported, any test may use.
+        """
         lines = self.seen.get(path, {})
-        ids = lines.get(line) or sorted({test for tests in lines.values() for test in tests})
+        ids = lines.get(line, [""])
+        if "" in ids:
+            ids = sorted({test for tests in lines.values() for test in tests if test})
         own = f"test_{Path(path).stem}.py"
-        return sorted(ids, key=lambda test: (own not in test, self.seconds.get(test, 1.0)))
+        ids = sorted(ids, key=lambda test: (own not in test, self.seconds.get(test, 1.0)))
+        return [*ids, *self.unseen]
 
 
 class _Watch:
@@ -61,9 +77,22 @@ class _Watch:
         self._measuring = measuring
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
+        self.unseen: list[str] = []
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._measuring.switch_context(item.nodeid)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        # What a signal handler raises while coverage holds its lock would leave that locked.
+        unseen = isinstance(item, pytest.Function) and "signal." in inspect.getsource(item.function)
+        if unseen:
+            self._measuring.stop()
+            self.unseen.append(item.nodeid)
+        else:
+            self._measuring.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            if unseen:
+                self._measuring.start()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         taken = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -113,13 +142,15 @@ def measured(folder: Path, paths: Iterable[str], tests: Iterable[str]) -> Baseli
         measuring.stop()
         data = measuring.get_data()
         seen = {
-            str(Path(file).relative_to(folder)): {
-                line: [test for test in ids if test]
-                for line, ids in data.contexts_by_lineno(file).items()
-            }
+            str(Path(file).relative_to(folder)): data.contexts_by_lineno(file)
             for file in data.measured_files()
         }
-        found = {"seconds": watch.seconds, "seen": seen, "failed": watch.failed}
+        found = {
+            "seconds": watch.seconds,
+            "seen": seen,
+            "unseen": watch.unseen,
+            "failed": watch.failed,
+        }
         result.write_text(json.dumps(found), encoding="utf-8")
         return 0
 
@@ -132,7 +163,7 @@ def measured(folder: Path, paths: Iterable[str], tests: Iterable[str]) -> Baseli
         path: {int(line): sorted({*ids} - failed) for line, ids in lines.items()}
         for path, lines in found["seen"].items()
     }
-    return Baseline(found["seconds"], seen)
+    return Baseline(found["seconds"], seen, sorted({*found["unseen"]} - failed))
 
 
 def killed(folder: Path, path: str, mutant: Mutant, baseline: Baseline) -> bool:

@@ -295,11 +295,25 @@ def test_calls_in_flight(registry: Registry, clock: ManualClock) -> None:
     families = registry.collect()
     assert samples(families, "agentmon_agent_in_flight") == {("a", "invoke"): 2}
     assert samples(families, "agentmon_agent_oldest_in_flight_seconds") == {("a", "invoke"): 3.5}
+    (operation,) = registry.snapshot().operations
+    assert (operation.in_flight, operation.oldest_ns) == (2, 3.5 * SECOND)
     del first.live["one"]
     del second.live["two"]
     families = registry.collect()
     assert samples(families, "agentmon_agent_in_flight") == {("a", "invoke"): 0}
     assert samples(families, "agentmon_agent_oldest_in_flight_seconds") == {("a", "invoke"): 0}
+    (operation,) = registry.snapshot().operations
+    assert (operation.in_flight, operation.oldest_ns) == (0, 0)
+
+
+def test_a_call_that_began_after_the_clock_was_read_is_new(
+    registry: Registry, clock: ManualClock
+) -> None:
+    """A call that begins while a scrape reads has an age of 0, and no negative one."""
+    registry.bind(agent("a"), None).live["one"] = clock() + 5
+    families = registry.collect()
+    assert samples(families, "agentmon_agent_oldest_in_flight_seconds") == {("a", "invoke"): 0}
+    assert registry.snapshot().operations[0].oldest_ns == 0
 
 
 def test_tokens_add_up_by_type(registry: Registry) -> None:
