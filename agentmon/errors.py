@@ -41,4 +41,4 @@ class ConfigError(AgentmonError, ValueError):
 
 
 class EndpointError(AgentmonError, OSError):
-    """The address to serve on cannot be had, for instance because it is taken."""
+    """The address to serve on cannot be had, for instance because it is taken; see `errno`."""
