@@ -317,8 +317,10 @@ def test_instrumentation_is_told_to_look_away(
 
     way: Any = way_to(collector.address(protocol))
     if protocol == "http":
-        post = way._session.post
-        monkeypatch.setattr(way._session, "post", lambda *a, **k: (look(), post(*a, **k))[1])
+        post = way._client._session.request
+        monkeypatch.setattr(
+            way._client._session, "request", lambda *a, **k: (look(), post(*a, **k))[1]
+        )
     else:
         export = way._export
         way._export = lambda *a, **k: (look(), export(*a, **k))[1]
