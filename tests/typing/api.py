@@ -196,9 +196,9 @@ carried("x")  # type: ignore[arg-type]
 assert_type(agentmon.carrying(ThreadPoolExecutor(1)), ThreadPoolExecutor)
 agentmon.configure(service="s", region="r", serve="127.0.0.1:0", traces="auto", interrupts=KeyError)
 agentmon.configure(traces=4.5)
-agentmon.configure(access=agentmon.Access(token="t", hosts=["metrics.example"]))
+agentmon.configure(access=agentmon.Access(hosts=["metrics.example"]))
 agentmon.configure(access="t")  # type: ignore[arg-type]
-agentmon.Access("user")  # type: ignore[misc]
+agentmon.Access("user")  # type: ignore[call-arg]
 assert_type(agentmon.endpoint(), str | None)
 assert_type(agentmon.statistics("1m", kind="agent"), list[agentmon.OperationSummary])
 agentmon.statistics("2m")  # type: ignore[arg-type]
