@@ -236,10 +236,11 @@ class Worker(Generic[T]):
         while True:
             self._wait()
             asked, self._asked = self._asked, []
-            self._drain(all_of_it=bool(asked) or self._closing)
+            last = self._closing  # and not after draining, when more may have come
+            self._drain(all_of_it=bool(asked) or last)
             for each in asked:
                 each.done.put(item=True)
-            if self._closing:
+            if last:
                 for each in self._asked:
                     each.done.put(not self._source.waiting())
                 return

@@ -215,6 +215,22 @@ def test_closing_ships_what_waits(line: Line) -> None:
     assert len(line.ship.closed) == 1
 
 
+def test_what_comes_while_it_ships_is_shipped_at_the_end(line: Line) -> None:
+    """What is put during a batch, before closing, is shipped and not left over."""
+    line.ship.gate.clear()
+    line.put(5)
+    line.worker.wake()
+    line.ship.entered.get(timeout=30)
+    line.put(100, first=5)
+    closing = Thread(target=line.worker.close, args=(60,))
+    closing.start()
+    line.wait(lambda: line.worker.left() is not None)
+    line.ship.gate.set()
+    closing.join()
+    assert line.ship.items == list(range(105))
+    assert line.dropped == 0
+
+
 def test_closing_twice_changes_nothing(line: Line) -> None:
     """The second end is none."""
     line.put(5)
