@@ -200,6 +200,14 @@ def test_a_range_that_is_none(lowest: int, highest: int) -> None:
         Layout(lowest_ns=lowest, highest_ns=highest)
 
 
+def test_the_narrowest_range_and_the_least_edge() -> None:
+    """A range may be one power of two wide, and an edge may be a nanosecond."""
+    narrow = Layout(lowest_ns=10, highest_ns=20, edges_s=(1.5e-8,))
+    assert narrow.index(20) == narrow.size - 1
+    least = Layout(lowest_ns=1, edges_s=(1e-9, 1.0))
+    assert [bucket_of(least, least.index(value)) for value in (0, 1, 2)] == [0, 0, 1]
+
+
 def test_layouts_of_the_same_arguments_are_equal() -> None:
     """Layouts compare by what they were made of."""
     assert Layout() == Layout(digits=2)
