@@ -28,16 +28,18 @@ from agentmon.errors import (
     DeclarationError,
     EndpointError,
 )
-from agentmon.instrument.call import Call, current, usage
+from agentmon.instrument.call import Call, annotate, current, usage
 from agentmon.instrument.carry import carry, carrying
 from agentmon.instrument.operation import (
     Operation,
     agent,
+    handoff,
     model_call,
     step,
     tool,
     workflow,
 )
+from agentmon.instrument.propagate import inject, received
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access
@@ -60,6 +62,7 @@ __all__ = [
     "Traces",
     "__version__",
     "agent",
+    "annotate",
     "asgi_app",
     "carry",
     "carrying",
@@ -67,8 +70,11 @@ __all__ = [
     "current",
     "endpoint",
     "flush",
+    "handoff",
+    "inject",
     "model_call",
     "prometheus_collector",
+    "received",
     "shutdown",
     "statistics",
     "step",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from agentmon.errors import ConfigError, EndpointError
 from agentmon.instrument.active import ACTIVE, OFF
 from agentmon.instrument.classify import Classifier
+from agentmon.model.attributes import Conventions
 from agentmon.record.limits import MAX_SERIES
 
 # The rest is loaded by `configure`: many processes import instrumented code and never call it.
@@ -201,6 +202,7 @@ def _start(settings: Settings) -> None:
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
+    ACTIVE.conventions = Conventions(settings.semconv)
     spans, watch = _spans(settings, registry)
     answering = _answering(settings, registry)
     if settings.serve is not None:

@@ -41,9 +41,10 @@ MEND = "make build"
 PARTS: dict[str, tuple[str, ...]] = {
     "Start and stop": ("configure", "endpoint", "flush", "shutdown"),
     "Export spans": ("Traces", "Limits"),
-    "Mark code": ("agent", "tool", "model_call", "workflow", "step", "Operation"),
-    "Calls": ("Call", "current", "usage"),
+    "Mark code": ("agent", "tool", "model_call", "workflow", "step", "handoff", "Operation"),
+    "Calls": ("Call", "current", "usage", "annotate"),
     "Threads": ("carry", "carrying"),
+    "Processes": ("inject", "received"),
     "Look": ("statistics", "OperationSummary", "Summary"),
     "Restrict who may ask": ("Access",),
     "Serve within the host": ("asgi_app", "wsgi_app", "prometheus_collector"),

@@ -31,6 +31,7 @@ _TITLES = {
     "agent": "Agent calls",
     "tool": "Tool calls",
     "model_call": "Model calls",
+    "handoff": "Handoffs",
 }
 
 #: Metrics that belong to no kind of operation alone, by the kind they are shown with.

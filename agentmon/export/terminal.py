@@ -37,6 +37,7 @@ _KINDS = {
     "step": ("STEPS", "step"),
     "tool": ("TOOLS", "tool"),
     "model_call": ("MODEL CALLS", "model call"),
+    "handoff": ("HANDOFFS", "handoff"),
 }
 _WINDOWS = {"1m": "minute", "5m": "5 minutes", "1h": "hour"}
 _STYLES = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from weakref import WeakSet
 
 from agentmon.instrument.classify import Classifier
+from agentmon.model.attributes import Conventions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,7 @@ class Active:
         "block",
         "classifier",
         "clock",
+        "conventions",
         "lock",
         "mode",
         "plain_block",
@@ -84,6 +86,8 @@ class Active:
         self.clock: Clock = perf_counter_ns
         self.registry: Registry | None = None
         self.classifier = Classifier()
+        #: How spans are named.
+        self.conventions = Conventions()
         self.spans: Spans | None = None
         #: Looks for a tracer provider that the host sets later.
         self.watch: Watch | None = None

@@ -4,12 +4,14 @@ One call in flight, and the one that is current.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, TypeAlias
 
+from agentmon.errors import DeclarationError
 from agentmon.instrument.active import ACTIVE, DETAILS, OFF
+from agentmon.model.attributes import FACTS, LINK
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.limits import FULL
 
@@ -27,9 +29,12 @@ __all__ = [
     "Before",
     "Call",
     "Frame",
+    "Idle",
     "Measured",
     "Standing",
+    "accept",
     "activate",
+    "annotate",
     "begin",
     "conclude",
     "current",
@@ -81,7 +86,7 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """``agent``, ``tool``, ``model_call``, ``workflow`` or ``step``."""
+        """``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``."""
         return self.recorder.series.metrics.kind
 
     @property
@@ -98,16 +103,24 @@ class Call:
         return f"{trace_id:032x}" if trace_id else None
 
     def usage(
-        self, *, input_tokens: int = 0, output_tokens: int = 0, cached_tokens: int = 0
+        self,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cached_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
     ) -> None:
         """
         Note the tokens that a model call used. What is noted several times adds up.
 
         Args:
             input_tokens: Tokens sent, cached ones included.
-            output_tokens: Tokens received.
+            output_tokens: Tokens received, those of reasoning included.
             cached_tokens: The part of the input that was read from a cache. More than the input
                 that it is given with is not noted: that input was without the cached part.
+            cache_write_tokens: The part of the input that was written to a cache; likewise.
+            reasoning_tokens: The part of the output that was reasoning; likewise.
         """
         recorder = self.recorder
         registry = ACTIVE.registry
@@ -121,6 +134,8 @@ class Call:
             ("input", input_tokens, 0),
             ("output", output_tokens, 0),
             ("cached", cached_tokens, input_tokens),
+            ("cache_write", cache_write_tokens, input_tokens),
+            ("reasoning", reasoning_tokens, output_tokens),
         )
         for token_type, n, whole in noted:
             if not _is_count(n) or (_is_count(whole) and 0 < whole < n):
@@ -132,6 +147,29 @@ class Call:
                     self.span.usage(token_type, n)
         if len(recorder.usage) >= FULL:
             recorder.fold()
+
+    def annotate(self, **facts: object) -> None:
+        """
+        Say more of the call on its span, in the words of the conventions.
+
+        What has no word there can be set through OpenTelemetry's current span.
+
+        Args:
+            facts: ``conversation_id``, ``agent_description``, ``tool_type``, ``tool_description``,
+                ``tool_call_id``, ``output_type``; of a request ``temperature``, ``top_p``,
+                ``top_k``, ``max_tokens``, ``stop_sequences``, ``frequency_penalty``,
+                ``presence_penalty``, ``seed``, ``choice_count``; of a response ``response_model``,
+                ``response_id``, ``finish_reasons``; ``server_address`` and ``server_port``. One
+                that is None is not said.
+
+        Raises:
+            DeclarationError: If there is no such fact.
+        """
+        _check_facts(facts)
+        if self.span is not None:
+            for name, value in facts.items():
+                if value is not None:
+                    self.span.set(FACTS[name], value)
 
     def end(self, *, error: BaseException | None = None, outcome: str | None = None) -> None:
         """
@@ -179,33 +217,47 @@ class _TracedCall(Call):
     span: OpenSpan | None
 
 
-class _Idle(Call):
+class Idle(Call):
     """Stands for a call while recording is off: takes everything, does nothing."""
 
     __slots__ = ()
 
     @property
     def kind(self) -> str:
+        """Empty."""
         return ""
 
     @property
     def labels(self) -> dict[str, str]:
+        """Empty."""
         return {}
 
     def usage(
-        self, *, input_tokens: int = 0, output_tokens: int = 0, cached_tokens: int = 0
+        self,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cached_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
     ) -> None:
-        pass
+        """Nothing is noted."""
+
+    def annotate(self, **facts: object) -> None:
+        """Nothing is said."""
+        _check_facts(facts)
 
     def end(self, *, error: BaseException | None = None, outcome: str | None = None) -> None:
+        """Nothing ends."""
         _check_end(error, outcome)
 
     @contextmanager
     def active(self) -> Iterator[Call]:
+        """Nothing changes."""
         yield self
 
 
-IDLE = _Idle()
+IDLE = Idle()
 IDLE.parent = None
 
 
@@ -229,7 +281,14 @@ def current() -> Call | None:
     return call
 
 
-def usage(*, input_tokens: int = 0, output_tokens: int = 0, cached_tokens: int = 0) -> None:
+def usage(
+    *,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    reasoning_tokens: int = 0,
+) -> None:
     """
     Note the tokens that the current model call used; see `Call.usage`.
 
@@ -237,14 +296,44 @@ def usage(*, input_tokens: int = 0, output_tokens: int = 0, cached_tokens: int =
 
     Args:
         input_tokens: Tokens sent, cached ones included.
-        output_tokens: Tokens received.
+        output_tokens: Tokens received, those of reasoning included.
         cached_tokens: The part of the input that was read from a cache.
+        cache_write_tokens: The part of the input that was written to a cache.
+        reasoning_tokens: The part of the output that was reasoning.
     """
     call = current()
     if call is not None:
         call.usage(
-            input_tokens=input_tokens, output_tokens=output_tokens, cached_tokens=cached_tokens
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_tokens=cached_tokens,
+            cache_write_tokens=cache_write_tokens,
+            reasoning_tokens=reasoning_tokens,
         )
+
+
+def annotate(**facts: object) -> None:
+    """
+    Say more of the current call on its span; see `Call.annotate`.
+
+    For use within a decorated function. Nothing happens outside any call or while recording is off.
+
+    Args:
+        facts: As `Call.annotate` takes them.
+
+    Raises:
+        DeclarationError: If there is no such fact.
+    """
+    _check_facts(facts)
+    call = current()
+    if call is not None:
+        call.annotate(**facts)
+
+
+def _check_facts(facts: Iterable[str]) -> None:
+    for name in facts:
+        if name not in FACTS:
+            raise DeclarationError(f"annotate: got {name!r}, allowed {', '.join(FACTS)}")
 
 
 def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) -> Call:
@@ -271,11 +360,21 @@ def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) ->
     else:
         above = parent.span if explicit_parent and parent is not None else None
         call = traced = _TracedCall()
-        traced.span = spans.start(recorder, begun_ns, above)
+        traced.span = span = spans.start(recorder, begun_ns, above)
+        if span is not None and around is not None and recorder.declaration.kind == "agent":
+            accept(span, around)
     call.parent = parent
     call.recorder = recorder
     recorder.live[call] = begun_ns
     return call
+
+
+def accept(span: OpenSpan, around: Frame) -> None:
+    """Link the span of an agent's call to the handoff that it was called by, if it was by one."""
+    if isinstance(around, Call) and around.kind == "handoff":
+        handoff = around.span
+        if handoff is not None:
+            span.link(handoff.get_span_context(), {LINK: "handoff"})
 
 
 def enter_cell(recorder: Recorder, now_ns: int) -> None:

@@ -8,18 +8,18 @@ clock that the histogram gets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, SpanContext
 
 from agentmon._version import __version__
 from agentmon.instrument.call import Measured
-from agentmon.instrument.span import TOKENS, OpenSpan, Shapes, describe, quietly
+from agentmon.instrument.span import OpenSpan, Shapes, describe, note_tokens, quietly
 from agentmon.model.outcome import OK
 from agentmon.record.clock import Clock, epoch_offset_ns
 from agentmon.tracing.tracer import PROVIDER
@@ -53,6 +53,10 @@ class HostSpan:
         self.span_id = context.span_id
         self.trace_id = context.trace_id if context.trace_flags.sampled else 0
 
+    def get_span_context(self) -> SpanContext:
+        """Its ids, as others pass them on."""
+        return self._span.get_span_context()
+
     def inside(self) -> Context:
         """The present context with this span as its current one."""
         return trace.set_span_in_context(self._span)
@@ -68,14 +72,25 @@ class HostSpan:
         """OpenTelemetry's present context."""
         return otel_context.get_current()
 
+    def set(self, key: str, value: object) -> None:
+        """Set an attribute, unless it has ended."""
+        quietly(self._set, key, value)
+
+    def _set(self, key: str, value: Any) -> None:
+        if self._span.is_recording():  # not so once it has ended
+            self._span.set_attribute(key, value)
+
     def usage(self, token_type: str, n: int) -> None:
         """Note tokens that a model call used, besides those noted before."""
-        self._tokens[token_type] = self._tokens.get(token_type, 0) + n
-        quietly(self._note, token_type)
+        note_tokens(self, self._tokens, token_type, n)
 
-    def _note(self, token_type: str) -> None:
-        if self._span.is_recording():  # not so once it has ended
-            self._span.set_attribute(TOKENS[token_type], self._tokens[token_type])
+    def link(self, context: SpanContext, attributes: Mapping[str, str]) -> None:
+        """Link another span, unless it has ended."""
+        quietly(self._link, context, attributes)
+
+    def _link(self, context: SpanContext, attributes: Mapping[str, str]) -> None:
+        if self._span.is_recording():
+            self._span.add_link(context, attributes)
 
     def close(
         self,

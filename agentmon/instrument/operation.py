@@ -1,5 +1,5 @@
 """
-What users write: ``agent``, ``tool``, ``model_call``, ``workflow`` and ``step``.
+What users write: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` and ``handoff``.
 
 Each makes an `Operation`, which is a decorator, a context manager and the source of handles.
 """
@@ -29,7 +29,7 @@ from agentmon.instrument.site import Naming, Site
 from agentmon.instrument.wrap import wrap
 from agentmon.record.declaration import Declaration
 
-__all__ = ["Operation", "agent", "model_call", "step", "tool", "workflow"]
+__all__ = ["Operation", "agent", "handoff", "model_call", "step", "tool", "workflow"]
 
 T = TypeVar("T")
 #: What can be decorated without parentheses; a name, above all, is not such a thing.
@@ -440,6 +440,57 @@ def step(
     return _operation(name, "step", timeout=timeout, named_by=named_by, interrupts=interrupts)
 
 
+@overload
+def handoff(target: F, /) -> F: ...
+@overload
+def handoff(
+    target: str | None = None,
+    /,
+    *,
+    source: str = "",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def handoff(
+    target: Any = None,
+    /,
+    *,
+    source: str = "",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure handing work over from one agent to another.
+
+    It lasts from the decision to hand over until the other agent has done its part; where that is
+    elsewhere, until the message is sent. The first agent call within it, or within `received` in
+    another process, is linked to it.
+
+    Args:
+        target: Name of the agent that is handed to; by default that of the function.
+        source: Name of the agent that hands over; by default the innermost agent around.
+        timeout: Seconds; a handoff that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each call; returns the target instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    return _operation(
+        target,
+        "handoff",
+        operation=source,
+        timeout=timeout,
+        named_by=named_by,
+        interrupts=interrupts,
+    )
+
+
 # ------------------------------------------------------------------ checking
 
 
@@ -498,7 +549,7 @@ def _site(  # noqa: PLR0917  # lru_cache is fastest by position
     version, team, tier = facts
     for what, value in (
         ("name", name),
-        ("operation", operation),
+        ("source" if kind == "handoff" else "operation", operation),
         ("model", model),
         ("provider", provider),
         ("version", version),

@@ -4,26 +4,27 @@ Spans of calls where agentmon exports the spans: light ones, made and ended in o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanContext, SpanKind
 
 from agentmon._version import __version__
 from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.call import (
     CURRENT,
     Call,
+    accept,
     conclude,
     end_again,
     enter_cell,
     restore,
 )
-from agentmon.instrument.span import TOKENS, OpenSpan, Shapes, describe, quietly
+from agentmon.instrument.span import OpenSpan, Shapes, describe, note_tokens, quietly
 from agentmon.model.outcome import ERROR, OK
 from agentmon.record.limits import FULL
 from agentmon.tracing.context import SPAN_KEY, attach, present, within
@@ -79,13 +80,19 @@ class CallSpan(LightSpan):
 
     present = staticmethod(present)
 
+    def set(self, key: str, value: object) -> None:
+        """Set an attribute, unless it has ended."""
+        self.set_attribute(key, value)
+
     def usage(self, token_type: str, n: int) -> None:
         """Note tokens that a model call used, besides those noted before."""
-        tokens = self._tokens
-        if tokens is None:
-            tokens = self._tokens = {}
-        tokens[token_type] = tokens.get(token_type, 0) + n
-        self.set_attribute(TOKENS[token_type], tokens[token_type])
+        if self._tokens is None:
+            self._tokens = {}
+        note_tokens(self, self._tokens, token_type, n)
+
+    def link(self, context: SpanContext, attributes: Mapping[str, str]) -> None:
+        """Link another span, unless it has ended."""
+        self.add_link(context, attributes)
 
     def close(
         self,
@@ -119,6 +126,10 @@ class Unsampled:
     def __init__(self, span: Span) -> None:
         self._span = span
 
+    def get_span_context(self) -> SpanContext:
+        """Its ids, as others pass them on."""
+        return self._span.get_span_context()
+
     def inside(self) -> Context:
         """The present context with this span as its current one."""
         return within(self._span, present())
@@ -129,8 +140,14 @@ class Unsampled:
 
     present = staticmethod(present)
 
+    def set(self, key: str, value: object) -> None:
+        """Nothing is set."""
+
     def usage(self, token_type: str, n: int) -> None:
         """Nothing is noted."""
+
+    def link(self, context: SpanContext, attributes: Mapping[str, str]) -> None:
+        """Nothing is linked."""
 
     def close(
         self,
@@ -185,6 +202,8 @@ class Traced(Call):
             self.span = other = spans.start(recorder, begun_ns, None)
             if other is not None:
                 other.attach()
+                if shape.accepts and around is not None:
+                    accept(other, around)
             self._token = _set_current(self)
             recorder.live[self] = begun_ns
             return
@@ -203,6 +222,8 @@ class Traced(Call):
         span.fixed = shape.fixed
         if state is not None:
             span.trace_state = state
+        if shape.accepts and around is not None:
+            accept(span, around)
         inner = Context(before)
         _put(inner, SPAN_KEY, span)  # as `within` does
         attach(inner)

@@ -5,12 +5,12 @@ What the spans of calls have in common, whoever makes them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 
 from agentmon.instrument.active import ACTIVE
 from agentmon.model import attributes
@@ -21,20 +21,13 @@ if TYPE_CHECKING:
     from agentmon.instrument.site import Site
     from agentmon.record.recorder import Recorder
 
-__all__ = ["TOKENS", "OpenSpan", "Shape", "Shapes", "Spans", "describe", "quietly"]
+__all__ = ["OpenSpan", "Shape", "Shapes", "Spans", "describe", "note_tokens", "quietly"]
 
 T = TypeVar("T")
 
 logger = logging.getLogger("agentmon")
 
 _NO_LIMIT: Final = 1 << 63
-
-#: The attribute of each type of token.
-TOKENS: Final = {
-    "input": attributes.INPUT_TOKENS,
-    "output": attributes.OUTPUT_TOKENS,
-    "cached": attributes.CACHED_TOKENS,
-}
 
 
 class OpenSpan(Protocol):
@@ -49,6 +42,9 @@ class OpenSpan(Protocol):
     """
 
     trace_id: int
+
+    def get_span_context(self) -> SpanContext:
+        """Its ids, as others pass them on."""
 
     def inside(self) -> Context:
         """The present context with this span as its current one."""
@@ -70,8 +66,14 @@ class OpenSpan(Protocol):
     def present(self) -> Context:
         """OpenTelemetry's present context."""
 
+    def set(self, key: str, value: object) -> None:
+        """Set an attribute, unless it has ended."""
+
     def usage(self, token_type: str, n: int) -> None:
         """Note tokens that a model call used, besides those noted before."""
+
+    def link(self, context: SpanContext, attributes: Mapping[str, str]) -> None:
+        """Link another span, unless it has ended."""
 
     def close(
         self,
@@ -127,19 +129,23 @@ class Shape:
         recorder: Takes the calls.
     """
 
-    __slots__ = ("fixed", "kind", "limit_ns", "name")
+    __slots__ = ("accepts", "fixed", "kind", "limit_ns", "name")
 
     def __init__(self, recorder: Recorder) -> None:
         declaration, scope = recorder.declaration, recorder.scope
         #: What a call may take without being late, in nanoseconds.
         self.limit_ns = declaration.timeout_ns or _NO_LIMIT
-        self.name = attributes.span_name(declaration.kind, declaration.name, declaration.model)
+        #: Whether a call may be what a handoff led to.
+        self.accepts = declaration.kind == "agent"
+        conventions = ACTIVE.conventions
+        self.name = conventions.span_name(declaration.kind, declaration.name, declaration.model)
         self.kind = SpanKind.CLIENT if declaration.kind == "model_call" else SpanKind.INTERNAL
         self.fixed = Fixed(
             {
-                **attributes.span_attributes(
+                **conventions.span_attributes(
                     declaration.kind,
                     declaration.name,
+                    operation=declaration.operation,
                     model=declaration.model,
                     provider=declaration.provider,
                     workflow=scope.workflow,
@@ -155,6 +161,13 @@ class Shapes(dict["Recorder", Shape]):
     def __missing__(self, recorder: Recorder) -> Shape:
         shape = self[recorder] = Shape(recorder)
         return shape
+
+
+def note_tokens(span: OpenSpan, sums: dict[str, int], token_type: str, n: int) -> None:
+    """Add tokens to what was noted of a call, and say on its span how many that makes."""
+    sums[token_type] = sums.get(token_type, 0) + n
+    for key in ACTIVE.conventions.tokens[token_type]:
+        span.set(key, sums[token_type])
 
 
 def describe(

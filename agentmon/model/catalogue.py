@@ -44,6 +44,8 @@ OPERATION = Label(
 TOOL = Label("tool", "Name of the tool.", 2000)
 MODEL = Label("model", "Model asked for.", 500)
 PROVIDER = Label("provider", "Who serves the model.", 100)
+SOURCE = Label("source", "Agent that hands over.", 1000)
+TARGET = Label("target", "Agent that is handed to.", 1000)
 WORKFLOW = Label(
     "workflow",
     "Name of the workflow; for a step, the innermost workflow around it.",
@@ -53,7 +55,10 @@ STEP = Label("step", "Name of the step within its workflow.", 2000)
 OUTCOME = Label("outcome", "How it ended: ok, error, timeout, cancelled or interrupted.", 5)
 ERROR_TYPE = Label("error_type", "Qualified name of the exception's class.", 200)
 TOKEN_TYPE = Label(
-    "token_type", "input, output, or cached (the part of input read from a cache).", 3
+    "token_type",
+    "input, output, and parts of them: cached (input read from a cache), cache_write (input that "
+    "was written to one) and reasoning (output).",
+    5,
 )
 REASON = Label("reason", "Why something was not recorded as it came, or not answered.", 20)
 
@@ -157,6 +162,7 @@ OPERATIONS: dict[str, OperationMetrics] = {
         _operation("agent", "agent", "Agent calls", (AGENT, OPERATION)),
         _operation("tool", "tool", "Tool calls", (TOOL, AGENT)),
         _operation("model_call", "model", "Model calls", (OPERATION, MODEL, PROVIDER, AGENT)),
+        _operation("handoff", "handoff", "Handoffs", (TARGET, SOURCE)),
     )
 }
 
@@ -179,7 +185,7 @@ MODEL_TOKENS = Metric(
     "model_tokens",
     Kind.COUNTER,
     Unit.NONE,
-    "Tokens that model calls reported; cached ones are counted within input as well.",
+    "Tokens that model calls reported; those of a part are counted within the whole as well.",
     (OPERATION, MODEL, PROVIDER, AGENT, TOKEN_TYPE),
 )
 
@@ -194,6 +200,7 @@ DROP_REASONS: dict[str, str] = {
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
+    "bad_context": "What received() got held no context that could be read; it was left out.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
     "span_queue_full": "A span ended while as many waited as may; it was not exported.",
     "span_export_failed": "A span could not be exported: refused, given up, or no time was left.",

@@ -29,9 +29,11 @@ class Declaration:
     An operation as declared.
 
     Args:
-        kind: ``agent``, ``tool``, ``model_call``, ``workflow`` or ``step``.
-        name: Name of the agent, tool, workflow or step; of a model call, its operation.
-        operation: Entry point of an agent.
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
+        name: Name of the agent, tool, workflow or step; of a model call, its operation; of a
+            handoff, its target.
+        operation: Entry point of an agent; of a handoff, the agent that hands over, if it is not
+            the one around.
         model: Model that a model call asks for.
         provider: Who serves that model.
         timeout_ns: A call that takes longer has the outcome timeout.
@@ -67,6 +69,8 @@ class Declaration:
                 return (self.name, scope.agent)
             case "model_call":
                 return (self.name, self.model, self.provider, scope.agent)
+            case "handoff":
+                return (self.name, self.operation or scope.agent)
             case "step":
                 return (self.name, scope.workflow)
             case _:
