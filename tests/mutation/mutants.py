@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Mutant", "mutants"]
 
@@ -47,6 +48,7 @@ class Mutant:
         before: What stands there.
         after: What stands there instead.
         source: The whole module with it.
+        number: Which of several that are alike, from 1.
     """
 
     where: str
@@ -54,12 +56,14 @@ class Mutant:
     before: str
     after: str
     source: str
+    number: int = 1
 
     @property
     def name(self) -> str:
         """What it is called where it is listed; does not change with what stands elsewhere."""
         before, after = (" ".join(text.split()) for text in (self.before, self.after))
-        return f"{self.where}: {before} -> {after}"
+        number = f" #{self.number}" if self.number > 1 else ""
+        return f"{self.where}: {before} -> {after}{number}"
 
 
 def mutants(source: str) -> list[Mutant]:
@@ -82,7 +86,12 @@ def mutants(source: str) -> list[Mutant]:
         made.append(
             Mutant(where, node.lineno, encoded[begin:end].decode(), after, changed.decode())
         )
-    return sorted(made, key=lambda mutant: mutant.line)
+    seen: Counter[str] = Counter()
+    numbered: list[Mutant] = []
+    for mutant in sorted(made, key=lambda mutant: mutant.line):
+        seen[mutant.name] += 1
+        numbered.append(replace(mutant, number=seen[mutant.name]))
+    return numbered
 
 
 Change = tuple[str, "ast.expr | ast.stmt", str]

@@ -66,6 +66,15 @@ def test_conditions_are_negated() -> None:
     ]
 
 
+def test_changes_that_are_alike_are_numbered() -> None:
+    """Two changes that would have one name are told apart."""
+    assert [mutant.name for mutant in mutants("f(1)[1]\n")] == [
+        ": f(1)[1] -> pass",
+        ": 1 -> (2)",
+        ": 1 -> (2) #2",
+    ]
+
+
 def test_what_is_judged_is_still_there() -> None:
     """A judged change is one that could be made today."""
     lines = JUDGED.read_text(encoding="utf-8").splitlines()

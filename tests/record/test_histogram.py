@@ -72,7 +72,9 @@ def test_a_count_beyond_four_bytes() -> None:
     index = LAYOUT.index(10**9)
     histogram._counts[index - histogram._first] = 2**32 - 1
     histogram.count = 2**32 - 1
-    histogram.add(Batch(LAYOUT, "ok", 0, [10**9, 10**9, 1]))
+    histogram.add(Batch(LAYOUT, "ok", 0, [10**9]))
+    assert histogram.cells() == {index: 2**32}
+    histogram.add(Batch(LAYOUT, "ok", 0, [10**9, 1]))
     assert histogram.cells() == {0: 1, index: 2**32 + 1}
     assert histogram.count == 2**32 + 2
 
@@ -81,6 +83,7 @@ def test_an_unused_histogram_is_empty() -> None:
     """Nothing recorded is nothing counted."""
     histogram = Histogram(LAYOUT)
     assert histogram.cells() == {}
+    assert (histogram.min_ns, histogram.max_ns) == (0, 0)
     assert histogram.state().buckets == (0,) * (len(EDGES_S) + 1)
 
 
