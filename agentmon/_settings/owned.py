@@ -52,7 +52,7 @@ class Owned:
     queue_size: int = 16384
     batch_size: int = 512
     delay_s: float = 1.0
-    export_timeout_s: float = 30.0
+    export_timeout_s: float = 300.0
     limits: Limits = USUAL_LIMITS
 
 

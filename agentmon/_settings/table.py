@@ -322,7 +322,7 @@ TRACES: Final[tuple[Setting, ...]] = (
         name="traces.export_timeout",
         variables={"OTEL_BSP_EXPORT_TIMEOUT": v.milliseconds},
         check=v.seconds_of(),
-        default=30.0,
+        default=300.0,
         allowed="seconds above 0; as a variable whole milliseconds",
         help="How long one batch is tried for, all attempts together, in seconds; the variable "
         "says it in milliseconds.",

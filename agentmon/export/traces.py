@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentmon.export.otlp.common import resource as encoded_resource
 from agentmon.export.otlp.destination import Destination
-from agentmon.export.otlp.sender import Retry, Sender, transport
+from agentmon.export.otlp.sender import Retry, Sender, Shipment, transport
 from agentmon.export.otlp.spans import encode
-from agentmon.export.worker import Patience, Ship, Worker
+from agentmon.export.worker import Ship, Worker
 from agentmon.tracing.queue import Queue
 from agentmon.tracing.span import LightSpan
 
@@ -43,37 +42,7 @@ class Batching:
     queue_size: int = 16384
     batch_size: int = 512
     delay_s: float = 1.0
-    give_up_s: float = 30.0
-
-
-class _Collector:
-    """Ships spans by OTLP."""
-
-    def __init__(
-        self, destination: Destination, resource: Resource, count: Count, give_up_s: float
-    ) -> None:
-        self._way = transport(destination, "traces")
-        self._sender = Sender(self._way, destination, count, retry=Retry(give_up_seconds=give_up_s))
-        self._make_resource = resource
-        self._resource = encoded_resource(resource())
-        self._count = count
-
-    def __call__(self, batch: list[LightSpan], patience: Patience) -> None:
-        requests, failed = encode(batch, self._resource)
-        if failed:
-            self._count("span_export_failed", failed)
-        for request in requests:
-            self._sender.send(request.body, request.items, patience)
-
-    def abort(self) -> None:
-        self._way.abort()
-
-    def abandon(self) -> None:
-        self._way.abandon()
-        self._resource = encoded_resource(self._make_resource())
-
-    def close(self, _seconds: float) -> None:
-        self._way.close()
+    give_up_s: float = 300.0
 
 
 class SpanExport:
@@ -129,7 +98,13 @@ class SpanExport:
 
     def _ship(self, place: Any, batching: Batching) -> Ship[LightSpan]:
         if isinstance(place, Destination):
-            return _Collector(place, self._resource, self._count, batching.give_up_s)
+            sender = Sender(
+                transport(place, "traces"),
+                place,
+                self._count,
+                retry=Retry(give_up_seconds=batching.give_up_s),
+            )
+            return Shipment(encode, self._resource, sender)
         from agentmon.export.readable import Exporter  # noqa: PLC0415  # loads the SDK
 
         return Exporter(place, self._resource, self._count)

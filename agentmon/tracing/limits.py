@@ -48,17 +48,24 @@ def clean(value: object, longest: int | None) -> Any:
             is kept as its text, and as None where making that fails.
         longest: Characters of text kept; None for all.
     """
+    try:
+        return _cleaned(value, longest)
+    except Exception:  # noqa: BLE001  # a value of the host, which may do anything and hold itself
+        return None
+
+
+def _cleaned(value: object, longest: int | None) -> Any:
     if isinstance(value, str):
         return value if longest is None else value[:longest]
     if value is None or isinstance(value, bool | int | float | bytes):
         return value
     if isinstance(value, Mapping):
-        return {str(key): clean(each, longest) for key, each in value.items() if key}
+        return {str(key): _cleaned(each, longest) for key, each in value.items() if key}
     if isinstance(value, Sequence):
-        return tuple([clean(each, longest) for each in value])
+        return tuple([_cleaned(each, longest) for each in value])
     try:
-        return clean(str(value), longest)
-    except Exception:  # noqa: BLE001  # a value of the host, which may do anything
+        return _cleaned(str(value), longest)
+    except Exception:  # noqa: BLE001  # likewise
         return None
 
 

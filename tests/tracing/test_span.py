@@ -134,6 +134,15 @@ def test_value_that_cannot_be_put_into_words_is_none() -> None:
     assert span.attributes == {"k": None}
 
 
+def test_value_that_holds_itself_is_none() -> None:
+    """A list that contains itself is kept as None, and nothing is raised."""
+    span = light()
+    endless: list[Any] = []
+    endless.append(endless)
+    span.set_attribute("k", endless)
+    assert span.attributes == {"k": None}
+
+
 def test_exception_is_an_event_of_type_message_and_trace() -> None:
     """An exception becomes an event as the conventions have it."""
     span = light()
