@@ -79,6 +79,18 @@ def test_a_count_beyond_four_bytes() -> None:
     assert histogram.count == 2**32 + 2
 
 
+def test_only_pages_between_the_lowest_and_the_highest_are_kept() -> None:
+    """The range grows by whole pages of cells, in either direction, as far as is needed."""
+    page = 128
+    histogram = Histogram(LAYOUT)
+    lengths = []
+    for index in (10 * page + 5, 10 * page, 11 * page - 1, 11 * page, 8 * page + 7, 10 * page):
+        histogram.add(Batch(LAYOUT, "ok", 0, [LAYOUT.lower(index)]))
+        lengths.append(len(histogram._counts))
+    assert lengths == [page, page, page, 2 * page, 4 * page, 4 * page]
+    assert sum(histogram.cells().values()) == 6
+
+
 def test_an_unused_histogram_is_empty() -> None:
     """Nothing recorded is nothing counted."""
     histogram = Histogram(LAYOUT)
