@@ -89,7 +89,7 @@ def test_the_source_and_what_it_hides_are_shown() -> None:
     [
         ("disabled", {"AGENTMON_DISABLED": "yes"}, "true"),
         ("traces", {"AGENTMON_TRACES": "grpc://c:4317"}, "grpc://c:4317"),
-        ("push", {"AGENTMON_PUSH": "otlp,textfile=/x"}, "otlp, textfile=/x"),
+        ("push", {"AGENTMON_PUSH": "otlp,textfile=/x.prom"}, "otlp, textfile=/x.prom"),
         ("traces.delay", {"OTEL_BSP_SCHEDULE_DELAY": "250"}, "0.25 s"),
         ("traces.limits.events", {"OTEL_SPAN_EVENT_COUNT_LIMIT": "0"}, "0"),
         ("traces.limits.attribute_length", {}, "no limit"),
@@ -116,10 +116,10 @@ def test_a_url_says_where_spans_go() -> None:
 
 def test_a_disabled_sdk_is_why_there_are_no_spans() -> None:
     """With OTEL_SDK_DISABLED no spans are in force, and it is said by what."""
-    environ = {"AGENTMON_TRACES": "otlp", "AGENTMON_PUSH": "otlp,textfile=/x"}
+    environ = {"AGENTMON_TRACES": "otlp", "AGENTMON_PUSH": "otlp,textfile=/x.prom"}
     shown = explain({**environ, "OTEL_SDK_DISABLED": "true"})
     push = row(shown, "push")
-    assert (push.value, push.source) == ("textfile=/x", "OTEL_SDK_DISABLED")
+    assert (push.value, push.source) == ("textfile=/x.prom", "OTEL_SDK_DISABLED")
     traces = row(shown, "traces")
     assert (traces.value, traces.source) == ("none", "OTEL_SDK_DISABLED")
     assert (traces.hides, shown.parts[2].used) == (("AGENTMON_TRACES",), False)

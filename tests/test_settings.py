@@ -40,6 +40,8 @@ from agentmon._settings.table import (
 from agentmon.errors import ConfigError
 from agentmon.export.access import Access
 from agentmon.export.otlp.destination import Destination
+from agentmon.export.push.otlp import OTLPMetrics
+from agentmon.export.push.textfile import Textfile
 from agentmon.model.buckets import EDGES_S, Layout
 from agentmon.tracing.limits import Limits
 from agentmon.tracing.options import Traces
@@ -62,7 +64,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "AGENTMON_CONTENT_LIMIT": ("17", 17),
     "AGENTMON_FAILURE_LOGS": ("off", False),
     "AGENTMON_NATIVE_HISTOGRAMS": ("TRUE", True),
-    "AGENTMON_PUSH": ("textfile=/tmp/x, otlp", ("textfile=/tmp/x", "otlp")),
+    "AGENTMON_PUSH": ("textfile=/srv/x.prom, otlp", (Textfile("/srv/x.prom"), OTLPMetrics())),
     "AGENTMON_ACCESS_HOSTS": ("a, b", ("a", "b")),
     "OTEL_SERVICE_NAME": ("standard", "standard"),
     "OTEL_RESOURCE_ATTRIBUTES": ("a=1,b=x%20y", {"a": "1", "b": "x y"}),
@@ -103,7 +105,7 @@ ARGUMENTS: dict[str, Any] = {
     "content_limit": 3,
     "failure_logs": True,
     "native_histograms": False,
-    "push": ("textfile=/tmp/given",),
+    "push": (Textfile("/srv/given.prom"),),
     "access": Access(token="given"),  # noqa: S106  # it is none
     "interrupts": (KeyError,),
     "timeouts": (OSError,),
@@ -499,8 +501,8 @@ def test_a_disabled_sdk_makes_no_spans(traces: object) -> None:
 
 def test_a_disabled_sdk_pushes_no_otlp() -> None:
     """Of the places where metrics are pushed to, OTEL_SDK_DISABLED leaves those without OTLP."""
-    push = ["otlp", "textfile=/x", "otlp=http://c"]
-    assert resolve({"OTEL_SDK_DISABLED": "true"}, push=push).push == ("textfile=/x",)
+    push = ["otlp", "textfile=/x.prom", "otlp=http://c", OTLPMetrics("http://c")]
+    assert resolve({"OTEL_SDK_DISABLED": "true"}, push=push).push == (Textfile("/x.prom"),)
 
 
 @pytest.mark.parametrize("mode", ["auto", "host", "none"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agentmon._settings.find import DEFAULT, Found, find
 from agentmon._settings.owned import destinations, owned
-from agentmon._settings.resolve import access_from
+from agentmon._settings.resolve import access_from, pushed
 from agentmon._settings.spelling import doubts
 from agentmon._settings.table import (
     ACCESS,
@@ -183,6 +183,7 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     asked, pushes = _value(_TRACES, environ), _value(_PUSH, environ)
     logs = _value(_FAILURE_LOGS, environ)
     off = _value(SDK_DISABLED, environ)
+    _attempt(problems, pushed, pushes, environ, off)
     exports = isinstance(asked, Traces) and not off
     if off:
         stopped = {_TRACES.name: "none"} if isinstance(asked, Traces) else {}

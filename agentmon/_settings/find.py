@@ -82,6 +82,8 @@ def _says(setting: Setting, name: str, environ: Mapping[str, str]) -> bool:
 def _checked(setting: Setting, source: str, value: object, text: str | None = None) -> Any:
     try:
         return setting.check(value)
+    except ConfigError as error:  # what is wrong is known better where it was made
+        raise ConfigError(f"{source}: {error}") from None
     except ValueError:
         raise _refusal(setting, source, value if text is None else text) from None
 

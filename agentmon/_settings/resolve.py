@@ -23,7 +23,7 @@ from agentmon.tracing.options import Traces
 if TYPE_CHECKING:
     from agentmon.export.access import Access
 
-__all__ = ["Settings", "access_from", "resolve"]
+__all__ = ["Settings", "access_from", "pushed", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,7 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
         values["traces"] = (
             "none" if sdk_disabled else owned(found["traces"], environ, values["failure_logs"])
         )
-    if sdk_disabled:
-        values["push"] = tuple(each for each in values["push"] if not goes_by_otlp(each))
+    values["push"] = pushed(values["push"], environ, sdk_disabled)
     sends = isinstance(values["traces"], Owned) or values["push"]
     return Settings(
         enabled=not disabled,
@@ -117,6 +116,31 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
         resource=find(RESOURCE, None, environ).value if sends else {},
         sdk_disabled=sdk_disabled,
         **{**values, "access": values["access"] or access_from(environ)},
+    )
+
+
+def pushed(
+    places: tuple[Any, ...],
+    environ: Mapping[str, str],
+    sdk_disabled: bool,  # noqa: FBT001
+) -> tuple[Any, ...]:
+    """
+    The places where metrics are pushed to, with everything said.
+
+    Args:
+        places: As they were given.
+        environ: Environment variables.
+        sdk_disabled: Whether nothing may leave by OTLP.
+
+    Raises:
+        ConfigError: If a variable cannot be used.
+    """
+    if not places:
+        return ()
+    from agentmon.export.push.ways import ready  # noqa: PLC0415  # few push
+
+    return tuple(
+        ready(each, environ) for each in places if not (sdk_disabled and goes_by_otlp(each))
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final, NoReturn, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from agentmon.errors import ConfigError
 from agentmon.tracing.limits import Limits
 from agentmon.tracing.options import Traces
 
@@ -65,7 +66,6 @@ FALSE: Final = ("0", "false", "no", "off")
 SCHEMES: Final = ("http", "https", "grpc", "grpcs")
 MODES: Final = ("auto", "host", "none")
 OTLP: Final = "otlp"
-PUSHES: Final = ("pushgateway", "textfile", "remote-write", OTLP)
 
 _LONGEST_SHOWN: Final = 120
 # Name and password before the host of a URL, and what follows its question mark.
@@ -160,7 +160,10 @@ def address_of(value: object) -> str:
     if value:
         from agentmon.export.server import parse_address  # noqa: PLC0415  # only to serve
 
-        parse_address(value)
+        try:
+            parse_address(value)
+        except ConfigError:
+            _refuse()
     return value
 
 
@@ -279,20 +282,16 @@ def limits_of(value: object) -> Limits:
 
 def pushes_of(value: object) -> tuple[object, ...]:
     """Where metrics are pushed to."""
-    given = value if isinstance(value, list | tuple) else (value,)
-    for item in given:
-        if isinstance(item, str):
-            kind, equals, target = item.partition("=")
-            if kind not in PUSHES or not (target if equals else kind == OTLP):
-                _refuse()
-        elif isinstance(item, bytes | int | float | Mapping | type):
-            _refuse()
-    return tuple(given)
+    from agentmon.export.push.ways import place  # noqa: PLC0415  # few push
+
+    return tuple(map(place, value if isinstance(value, list | tuple) else (value,)))
 
 
 def goes_by_otlp(push: object) -> bool:
     """Whether one of the places where metrics are pushed to takes OTLP."""
-    return isinstance(push, str) and push.partition("=")[0] == OTLP
+    from agentmon.export.push.otlp import OTLPMetrics  # noqa: PLC0415  # likewise
+
+    return isinstance(push, OTLPMetrics)
 
 
 def access_of(value: object) -> object:

@@ -1,0 +1,130 @@
+"""
+Metrics as the bytes of a request to a collector.
+
+Names are those of the text formats, with the suffixes of unit and ``_total``: what translates OTLP
+for Prometheus finds them there and appends nothing, and what translates nothing keeps them.
+
+Source: opentelemetry-proto 1.x, metrics.proto and metrics_service.proto.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from agentmon._version import __version__
+from agentmon.export.otlp.common import MOST_BYTES, Request, attributes, scope
+from agentmon.export.wire import data, double, fixed64, key, text, varint_field
+from agentmon.model.metric import Kind, Metric, Unit
+from agentmon.model.snapshot import Family, HistogramState, Value
+from agentmon.tracing.span import Library
+
+__all__ = ["encode"]
+
+_SCOPE: Final = scope(Library("agentmon", __version__))
+#: UCUM's names. A unit that it cannot say well is none, as it would become a suffix.
+_UNITS: Final = {Unit.SECONDS: "s"}
+_CUMULATIVE: Final = varint_field(2, 2)
+_MONOTONIC: Final = varint_field(3, 1)
+#: Where a metric holds its points, by the number of the field.
+_GAUGE, _SUM, _HISTOGRAM = 5, 7, 9
+_SIGNED: Final = struct.Struct("<q").pack
+_LOWEST: Final = -(1 << 63)
+_HIGHEST: Final = (1 << 63) - 1
+
+
+def encode(
+    families: Iterable[Family],
+    resource: bytes,
+    *,
+    begun_ns: int,
+    at_ns: int,
+    constant_labels: Mapping[str, str] | None = None,
+) -> list[Request]:
+    """
+    Metrics as requests, one unless they are large.
+
+    Args:
+        families: The metrics and their samples.
+        resource: The resource that they are of, encoded.
+        begun_ns: When counting began, in nanoseconds since 1970.
+        at_ns: When the values were read, likewise.
+        constant_labels: Attributes that come first on every point.
+
+    Returns:
+        The requests, each of at most about `MOST_BYTES`; their items are points.
+
+    Raises:
+        TypeError: If the value of a sample is none that its metric can have.
+    """
+    constant = tuple((constant_labels or {}).items())
+    counted = fixed64(2, begun_ns) + fixed64(3, at_ns)
+    read = fixed64(3, at_ns)
+    requests: list[Request] = []
+    metrics: list[bytes] = []
+    size = count = 0
+    for family in families:
+        times = counted if family.metric.kind in (Kind.COUNTER, Kind.HISTOGRAM) else read
+        points: list[bytes] = []
+        for labels, value in family.samples:
+            point = data(1, _point(family.metric, constant, labels, value, times))
+            if size + len(point) > MOST_BYTES and count:
+                requests.append(
+                    _request(resource, [*metrics, _metric(family.metric, points)], count)
+                )
+                metrics, points, size, count = [], [], 0, 0
+            points.append(point)
+            size += len(point)
+            count += 1
+        metrics.append(_metric(family.metric, points))
+    if count:
+        requests.append(_request(resource, metrics, count))
+    return requests
+
+
+def _request(resource: bytes, metrics: Iterable[bytes], count: int) -> Request:
+    of_scope = data(1, _SCOPE) + b"".join(metrics)
+    return Request(data(1, data(1, resource) + data(2, of_scope)), count)
+
+
+def _metric(metric: Metric, points: list[bytes]) -> bytes:
+    if not points:
+        return b""
+    unit = _UNITS.get(metric.unit)
+    head = text(1, metric.sample) + text(2, metric.help) + (text(3, unit) if unit else b"")
+    held = b"".join(points)
+    if metric.kind is Kind.COUNTER:
+        return data(2, head + data(_SUM, held + _CUMULATIVE + _MONOTONIC))
+    if metric.kind is Kind.HISTOGRAM:
+        return data(2, head + data(_HISTOGRAM, held + _CUMULATIVE))
+    return data(2, head + data(_GAUGE, held))
+
+
+def _point(
+    metric: Metric,
+    constant: tuple[tuple[str, str], ...],
+    labels: tuple[str, ...],
+    value: Value,
+    times: bytes,
+) -> bytes:
+    labelled = (*constant, *zip(metric.label_names, labels, strict=True))
+    if metric.kind is Kind.HISTOGRAM:
+        if not isinstance(value, HistogramState):
+            raise TypeError(f"{metric.sample}: got {type(value).__name__}, allowed HistogramState")
+        return times + _counts(value) + attributes(9, labelled)
+    if isinstance(value, int) and _LOWEST <= value <= _HIGHEST:
+        return times + key(6, 1) + _SIGNED(value) + attributes(7, labelled)
+    if isinstance(value, int | float):
+        return times + double(4, float(value)) + attributes(7, labelled)
+    raise TypeError(f"{metric.sample}: got {type(value).__name__}, allowed a number")
+
+
+def _counts(state: HistogramState) -> bytes:
+    edges, buckets = state.layout.edges_s, state.buckets
+    return (
+        fixed64(4, state.count)
+        + double(5, state.sum_ns / 1e9)
+        + data(6, struct.pack(f"<{len(buckets)}Q", *buckets))
+        + data(7, struct.pack(f"<{len(edges)}d", *edges))
+    )

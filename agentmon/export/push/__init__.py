@@ -1,0 +1,1 @@
+"""Metrics pushed out of the process, for runs that end before anybody scrapes them."""

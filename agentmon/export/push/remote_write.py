@@ -1,0 +1,171 @@
+"""
+Pushing by Prometheus' remote write.
+
+Source: Prometheus, "Remote-Write 1.0 specification".
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate
+from typing import Final
+
+from agentmon.export.push.snappy import literal_block
+from agentmon.export.push.target import (
+    PID,
+    Attempt,
+    Moment,
+    Origin,
+    check_every,
+    checked_labels,
+    named,
+)
+from agentmon.export.push.web import Line, Web, check_web
+from agentmon.export.text import edge_text
+from agentmon.export.wire import data, double, text, varint_field
+from agentmon.model.metric import Kind
+from agentmon.model.snapshot import Family, HistogramState
+
+__all__ = ["Receiver", "RemoteWrite", "series"]
+
+_HEADERS: Final = {
+    "content-type": "application/x-protobuf",
+    "content-encoding": "snappy",
+    "x-prometheus-remote-write-version": "0.1.0",
+}
+#: A request is cut here: what is not compressed is large, and receivers have limits.
+_MOST_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteWrite(Web):
+    """
+    A receiver of Prometheus' remote write, for ``configure(push=...)``.
+
+    Args:
+        url: Where it is, such as ``http://localhost:9090/api/v1/write``.
+        labels: Labels that tell this run from others, as a scrape would put them on. By default
+            ``job``, which is the service or ``agentmon``, and ``instance``, which is the name of
+            the host; the same names here take their place. ``{pid}`` in a value stands for the id
+            of the process.
+        every: Push each so many seconds too; by default only at the end, and on `push`.
+        timeout: Of one attempt, in seconds.
+        headers: Sent along; never shown.
+        user: Name for basic authentication.
+        password: Its password.
+        password_file: File that holds the password instead; read each time.
+        token: Bearer token.
+        token_file: File that holds the token instead; read each time.
+        certificate: File with the certificates to trust instead of the system's.
+        client_certificate: File with the certificate to show.
+        client_key: File with its key.
+
+    Raises:
+        ConfigError: If something cannot be used.
+    """
+
+    url: str = field(kw_only=False, repr=False)
+    labels: Mapping[str, str] | None = field(default=None, hash=False)
+    every: float | None = None
+
+    def __post_init__(self) -> None:
+        what = "RemoteWrite"
+        check_web(what, self)
+        check_every(what, self.every)
+        if self.labels is not None:
+            labels = checked_labels(f"{what}: labels", self.labels, "service", "region")
+            object.__setattr__(self, "labels", labels)
+
+    def __str__(self) -> str:
+        return f"remote-write={self.url.partition('?')[0]}"
+
+
+class Receiver:
+    """
+    Pushes to it; see `agentmon.export.push.target.Target`.
+
+    Args:
+        options: Where and how.
+        origin: Where the metrics come from.
+    """
+
+    def __init__(self, options: RemoteWrite, origin: Origin) -> None:
+        self._options = options
+        self._labels = {
+            "job": origin.job,
+            "instance": platform.node(),
+            **origin.constant_labels,
+            **(options.labels or {}),
+        }
+        self._line = Line(options)
+        self.distinct = any(PID in value for value in self._labels.values())
+        self.abort = self._line.abort
+        self.close = self._line.close
+        self.abandon = self._line.abandon
+
+    def __str__(self) -> str:
+        return str(self._options)
+
+    def prepare(self, moment: Moment) -> Iterator[Attempt]:
+        """What sends the samples, in pieces of about 1 MiB."""
+        own = {name: named(value) for name, value in self._labels.items()}
+        pieces: list[bytes] = []
+        size = 0
+        for one in series(moment.families, own, moment.at_ns // 1_000_000):
+            encoded = data(1, one)
+            if size + len(encoded) > _MOST_BYTES and pieces:
+                yield self._sending(pieces)
+                pieces, size = [], 0
+            pieces.append(encoded)
+            size += len(encoded)
+        yield self._sending(pieces)
+
+    def _sending(self, pieces: Iterable[bytes]) -> Attempt:
+        body = literal_block(b"".join(pieces))
+        return partial(self._line.ask, "POST", self._options.url, body, _HEADERS)
+
+
+def series(
+    families: Iterable[Family], constant_labels: Mapping[str, str], at_ms: int
+) -> Iterator[bytes]:
+    """
+    Every sample as a TimeSeries of remote write, as a scrape of the text formats would store it.
+
+    Args:
+        families: The metrics and their samples.
+        constant_labels: Labels of every sample.
+        at_ms: When they were read, in milliseconds since 1970.
+    """
+    for family in families:
+        metric = family.metric
+        name = metric.sample
+        for values, value in family.samples:
+            labels = {**constant_labels, **dict(zip(metric.label_names, values, strict=True))}
+            if metric.kind is Kind.HISTOGRAM:
+                if not isinstance(value, HistogramState):
+                    raise TypeError(f"{name}: got {type(value).__name__}, allowed HistogramState")
+                edges = (*value.layout.edges_s, math.inf)
+                for edge, n in zip(edges, accumulate(value.buckets), strict=True):
+                    shown = "+Inf" if edge == math.inf else edge_text(edge)
+                    yield _series(f"{name}_bucket", {**labels, "le": shown}, n, at_ms)
+                yield _series(f"{name}_count", labels, value.count, at_ms)
+                yield _series(f"{name}_sum", labels, value.sum_ns / 1e9, at_ms)
+            elif isinstance(value, int | float):
+                yield _series(name, labels, value, at_ms)
+            else:
+                raise TypeError(f"{name}: got {type(value).__name__}, allowed a number")
+
+
+def _series(name: str, labels: Mapping[str, str], value: float, at_ms: int) -> bytes:
+    # A label without a value is one that is not there, and must not be sent.
+    given = sorted((key, text_) for key, text_ in {**labels, "__name__": name}.items() if text_)
+    return b"".join(
+        [
+            *(data(1, text(1, key) + text(2, text_)) for key, text_ in given),
+            data(2, double(1, float(value)) + varint_field(2, at_ms)),
+        ]
+    )
