@@ -1,0 +1,221 @@
+"""Ready-made redaction, against tables of what has to go and what has to stay."""
+
+from __future__ import annotations
+
+import random
+import string
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentmon import redaction
+
+_UUID = "6f1c2a9e-8b57-4c0d-9f3e-2b7a1c5d4e60"
+_SHA = "9b74c9897bac770ffc029102a200c5de1f3a4b5c"
+
+SECRETS: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "openai": (redaction.keys, "use sk-abcdEFGH1234567890abcd now", "use [redacted key] now"),
+    "openai project": (redaction.keys, "sk-proj-aB3_dE-fGh1234567890", "[redacted key]"),
+    "anthropic": (redaction.keys, "key: sk-ant-api03-abcdefghij_KLMNOP-1", "key: [redacted key]"),
+    "aws": (redaction.keys, "AKIAIOSFODNN7EXAMPLE", "[redacted key]"),
+    "github": (redaction.keys, "(ghp_abcdefghij0123456789ABCD)", "([redacted key])"),
+    "github fine": (redaction.keys, "github_pat_11ABCDEFG0abcdefghij_kl", "[redacted key]"),
+    "gitlab": (redaction.keys, "glpat-abcdefghij0123456789", "[redacted key]"),
+    "slack": (redaction.keys, "xoxb-1234567890-abcdefghij", "[redacted key]"),
+    "google": (redaction.keys, "AIza" + "a1B2_" * 7, "[redacted key]"),
+    "hugging face": (redaction.keys, "hf_abcdefghijklmnopqrstu", "[redacted key]"),
+    "stripe": (redaction.keys, "sk_live_abcdefghij123", "[redacted key]"),
+    "jwt": (redaction.keys, "x eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc-_1 y", "x [redacted key] y"),
+    "bearer by itself": (
+        redaction.keys,
+        "curl -H 'bearer abcd1234'",
+        "curl -H 'bearer [redacted key]'",
+    ),
+    "bearer": (
+        redaction.keys,
+        "Authorization: Bearer abc.def-123",
+        "Authorization: Bearer [redacted key]",
+    ),
+    "basic": (
+        redaction.keys,
+        "authorization: basic dXNlcjpwYXNz",
+        "authorization: basic [redacted key]",
+    ),
+    "login": (redaction.keys, "postgres://me:pa55@db/x", "postgres://[redacted login]@db/x"),
+    "pem": (
+        redaction.keys,
+        "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nb",
+        "a\n[redacted private key]\nb",
+    ),
+    "pem cut off": (
+        redaction.keys,
+        "a -----BEGIN PRIVATE KEY-----\nMIIE",
+        "a [redacted private key]",
+    ),
+    "password": (redaction.tokens, "password=hunter2&x=1", "password=[redacted secret]&x=1"),
+    "json": (
+        redaction.tokens,
+        '{"api_key": "abc", "n": 1}',
+        '{"api_key": "[redacted secret]", "n": 1}',
+    ),
+    "python": (
+        redaction.tokens,
+        "{'client_secret': 'a b'}",
+        "{'client_secret': '[redacted secret]'}",
+    ),
+    "prefixed": (
+        redaction.tokens,
+        "MY_APP_SECRET_KEY = abc",
+        "MY_APP_SECRET_KEY = [redacted secret]",
+    ),
+    "yaml": (redaction.tokens, "db-password: s3cret", "db-password: [redacted secret]"),
+    "e-mail": (redaction.emails, "to Ann.Lee+x@mail.example.co.uk.", "to [redacted e-mail]."),
+    "e-mail in brackets": (redaction.emails, "<a@b.io>", "<[redacted e-mail]>"),
+    "e-mail unicode": (redaction.emails, "grüße@example.de", "[redacted e-mail]"),
+    "visa": (redaction.cards, "card 4111 1111 1111 1111!", "card [redacted card]!"),
+    "amex": (redaction.cards, "378282246310005", "[redacted card]"),
+    "dashes": (redaction.cards, "5555-5555-5555-4444", "[redacted card]"),
+}
+
+HARMLESS = (
+    "",
+    "The quick brown fox.",
+    "order 4111111111111112",  # fails Luhn's check
+    "0000000000000000",
+    f"commit {_SHA}",
+    f"run {_UUID}",
+    "2026-11-23T07:30:00.123456+00:00",
+    "version 1.2.3-rc.4+build.5",
+    "1795416576438881397",  # nanoseconds since 1970 that fail Luhn's check
+    "the token count is 812",
+    "812 tokens in, 120 tokens out",
+    "password: None",
+    '"token": null',
+    "pass the salt",
+    "a@b",
+    "user@localhost",
+    "@decorator",
+    "sk-short",
+    "https://example.org/path?q=1",
+    "ratio 3:1@2",
+    "Basic training",
+    "bearer of news",
+    "the bearer certificates are kept",
+    "import keys",
+    "x = 3.14159265358979323846",
+)
+
+HOOKS = (
+    redaction.keys,
+    redaction.tokens,
+    redaction.emails,
+    redaction.cards,
+    redaction.standard,
+)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secret_is_redacted(name: str) -> None:
+    """Each hook replaces what it is for, and leaves what is around it."""
+    hook, text, expected = SECRETS[name]
+    assert hook(text) == expected
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_standard_redacts_every_secret(name: str) -> None:
+    """The standard hook leaves nothing of any secret of the table."""
+    _, text, expected = SECRETS[name]
+    kept = redaction.standard(text)
+    secret = next(part for part in text.split() if part not in expected.split())
+    assert "[redacted" in kept
+    assert secret not in kept
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_harmless_survives(text: str) -> None:
+    """Hashes, identifiers, moments, versions and prose are returned unchanged."""
+    assert redaction.standard(text) == text
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.__name__)
+@pytest.mark.parametrize("name", SECRETS)
+def test_redacting_again_changes_nothing(name: str, hook: Callable[[str], str]) -> None:
+    """What was redacted stays as it is."""
+    once = hook(SECRETS[name][1])
+    assert hook(once) == once
+
+
+@given(st.text(), st.sampled_from(HOOKS))
+def test_any_text_is_taken(text: str, hook: Callable[[str], str]) -> None:
+    """Any text gives text, and the same when it is redacted again."""
+    once = hook(text)
+    assert hook(once) == once
+
+
+@given(st.lists(st.sampled_from([text for _, text, _ in SECRETS.values()]), min_size=1, max_size=4))
+def test_secrets_among_text_are_found(texts: list[str]) -> None:
+    """Secrets between words and lines are found as they are alone."""
+    whole = redaction.standard("\nthen ".join(texts))
+    for text in texts:
+        assert redaction.standard(text) != text
+    assert "hunter2" not in whole
+    assert "4111 1111" not in whole
+
+
+def test_composed_hooks_apply_in_order() -> None:
+    """Each hook gets what the one before it returned."""
+    hook = redaction.compose(redaction.emails, str.upper)
+    assert hook("me: a@b.io") == "ME: [REDACTED E-MAIL]"
+    assert redaction.compose()("as it is") == "as it is"
+
+
+ADVERSARIAL = {
+    "letters": "a",
+    "digits": "1",
+    "grouped": "1 ",
+    "at": "a@",
+    "dots": "a.",
+    "mail": "a@a.",
+    "key": "sk-",
+    "jwt": "eyJ",
+    "names": "a_",
+    "password": "password",
+    "equals": "password= ",
+    "quotes": "password='",
+    "pem": "-----BEGIN PRIVATE KEY----",
+    "slashes": "://",
+    "login": "://a:",
+    "bearer": "Bearer ",
+    "mixed": "a@1-_.=: \"'",
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_time_grows_with_the_length_only(name: str) -> None:
+    """A million characters of what could make a search go back and forth are done in seconds."""
+    program = (
+        "import sys; from agentmon import redaction; piece = sys.argv[1]; "
+        "text = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]; "
+        "print(len(redaction.standard(text)) > 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, ADVERSARIAL[name]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_random_noise_is_done_in_time() -> None:
+    """Noise of all the characters that patterns look for is done, too."""
+    draw = random.Random(7)  # noqa: S311  # noise, not a secret
+    noise = "".join(
+        draw.choices(string.ascii_letters + string.digits + "@._-+=:/ '\"\n", k=200_000)
+    )
+    assert redaction.standard(noise)
