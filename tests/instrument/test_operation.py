@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -154,6 +155,17 @@ def test_named_by_the_arguments(recorded: Recorded) -> None:
     assert work("a") == "ax"
     assert outcomes(recorded, agent="a-x") == {"ok": 2}
     assert outcomes(recorded, agent="b-y") == {"ok": 1}
+
+
+def test_coroutine_named_by_the_arguments(recorded: Recorded) -> None:
+    """named_by gives the name of a coroutine function's calls too."""
+
+    @agentmon.agent(named_by=lambda who: f"agent {who}")
+    async def work(who: str) -> str:
+        return who
+
+    assert asyncio.run(work("a")) == "a"
+    assert outcomes(recorded, agent="agent a") == {"ok": 1}
 
 
 def test_named_by_of_a_method_gets_the_object(recorded: Recorded) -> None:

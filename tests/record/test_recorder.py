@@ -21,7 +21,7 @@ import pytest
 from agentmon.model.buckets import Layout
 from agentmon.record import registry as registry_module
 from agentmon.record.declaration import Declaration
-from agentmon.record.limits import CELL_NS, FULL
+from agentmon.record.limits import CELL_NS, CROWDED, FULL
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.registry import Registry
 from agentmon.record.series import Series
@@ -108,6 +108,61 @@ def test_a_new_cell_of_time_folds_what_waits() -> None:
     assert recorder.until_ns == clock() - clock() % CELL_NS + CELL_NS
     points = registry.snapshot().operations[0].history["1m"]
     assert [point.statistics.sum_ns for point in points[-2:]] == [5, 7]
+
+
+def test_the_end_of_a_cell_is_that_of_the_present_one() -> None:
+    """A cell of time that is begun in its middle ends with it."""
+    clock = ManualClock()
+    recorder = Registry(LAYOUT, clock).bind(Declaration("workflow", "w"), None)
+    clock.advance((CELL_NS - clock() % CELL_NS) / 1e9 + 3)
+    recorder.enter_cell(clock())
+    assert recorder.until_ns == clock() - 3 * 10**9 + CELL_NS
+
+
+def test_relief_folds_and_leaves_the_lock() -> None:
+    """Whoever finds enough calls waiting folds them, and others can fold afterwards."""
+    registry = Registry(LAYOUT, ManualClock())
+    recorder = registry.bind(Declaration("workflow", "w"), None)
+    recorder.enter_cell(registry.clock())
+    recorder.plain.extend([5] * FULL)
+    recorder.relieve()
+    assert recorder.plain == []
+
+    def fold() -> None:
+        recorder.plain.append(5)
+        recorder.relieve()
+
+    run_threads(fold)
+    assert recorder.series.histograms["ok"].count == FULL + 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "details"])
+def test_relief_waits_only_where_it_is_crowded(kind: str) -> None:
+    """While another thread folds, a caller goes on, unless as many wait as may."""
+    registry = Registry(LAYOUT, ManualClock())
+    recorder = registry.bind(Declaration("workflow", "w"), None)
+    recorder.enter_cell(registry.clock())
+    now_ns = registry.clock()
+    entry: Any = 5 if kind == "plain" else (now_ns - 5, now_ns, "ok", None, 0)
+    waiting: list[Any] = getattr(recorder, kind)
+    waiting.extend([entry] * (CROWDED - 1))
+    relieved = threading.Event()
+
+    def relieve() -> None:
+        recorder.relieve()
+        relieved.set()
+
+    with registry.lock:
+        run_threads(relieve)
+        assert len(waiting) == CROWDED - 1
+        waiting.append(entry)
+        relieved.clear()
+        thread = threading.Thread(target=relieve, daemon=True)
+        thread.start()
+        assert not relieved.wait(0.2)  # passes by chance only if it does not wait
+    assert relieved.wait(DEADLINE_SECONDS)
+    thread.join()
+    assert waiting == []
 
 
 def test_a_fold_that_raises_does_not_block_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -426,6 +426,7 @@ def test_calls_that_returned_late_are_timeouts(registry: Registry, clock: Manual
     (operation,) = snapshot.operations
     assert operation.life.outcomes == {**dict.fromkeys(OUTCOMES, 0), "ok": 2, "timeout": 2}
     assert {call.duration_ns for call in snapshot.failed} == {2_000_000_001, 3 * SECOND}
+    assert {call.trace_id for call in snapshot.failed} == {None}
     assert operation.errors == {}
 
 
