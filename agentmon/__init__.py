@@ -16,6 +16,7 @@ from agentmon._runtime import (
     endpoint,
     flush,
     prometheus_collector,
+    push,
     shutdown,
     statistics,
     wsgi_app,
@@ -27,6 +28,7 @@ from agentmon.errors import (
     ConfigError,
     DeclarationError,
     EndpointError,
+    PushError,
 )
 from agentmon.instrument.call import Call, annotate, current, usage
 from agentmon.instrument.carry import carry, carrying
@@ -43,6 +45,10 @@ from agentmon.instrument.propagate import inject, received
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access
+    from agentmon.export.push.otlp import OTLPMetrics
+    from agentmon.export.push.pushgateway import Pushgateway
+    from agentmon.export.push.remote_write import RemoteWrite
+    from agentmon.export.push.textfile import Textfile
     from agentmon.model.summary import OperationSummary, Summary
     from agentmon.tracing.limits import Limits
     from agentmon.tracing.options import Traces
@@ -56,9 +62,14 @@ __all__ = [
     "DeclarationError",
     "EndpointError",
     "Limits",
+    "OTLPMetrics",
     "Operation",
     "OperationSummary",
+    "PushError",
+    "Pushgateway",
+    "RemoteWrite",
     "Summary",
+    "Textfile",
     "Traces",
     "__version__",
     "agent",
@@ -74,6 +85,7 @@ __all__ = [
     "inject",
     "model_call",
     "prometheus_collector",
+    "push",
     "received",
     "shutdown",
     "statistics",
@@ -89,8 +101,12 @@ __all__ = [
 _LATE: Final = {
     "Access": "agentmon.export.access",
     "Limits": "agentmon.tracing.limits",
+    "OTLPMetrics": "agentmon.export.push.otlp",
     "OperationSummary": "agentmon.model.summary",
+    "Pushgateway": "agentmon.export.push.pushgateway",
+    "RemoteWrite": "agentmon.export.push.remote_write",
     "Summary": "agentmon.model.summary",
+    "Textfile": "agentmon.export.push.textfile",
     "Traces": "agentmon.tracing.options",
 }
 

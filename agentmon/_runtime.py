@@ -8,12 +8,12 @@ import atexit
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from agentmon.errors import ConfigError, EndpointError
+from agentmon.errors import ConfigError, EndpointError, PushError
 from agentmon.instrument.active import ACTIVE, OFF
 from agentmon.instrument.classify import Classifier
 from agentmon.model.attributes import Conventions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agentmon.export.access import Access
     from agentmon.export.asgi import ASGIApplication
     from agentmon.export.collector import AgentmonCollector
+    from agentmon.export.push.pusher import Pushing
     from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
@@ -43,6 +44,7 @@ __all__ = [
     "endpoint",
     "flush",
     "prometheus_collector",
+    "push",
     "shutdown",
     "statistics",
     "wsgi_app",
@@ -81,6 +83,7 @@ class _Runtime:
         self.endpoint: Endpoint | None = None
         self.server: Server | None = None
         self.outlets: list[Outlet] = []
+        self.pushing: Pushing | None = None
         self.hooked = False
         self.doubted: set[str] = set()
 
@@ -202,13 +205,18 @@ def _start(settings: Settings) -> None:
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
+    answering = _answering(settings, registry)
+    pushing = _pushing(settings, answering)
     ACTIVE.conventions = Conventions(settings.semconv)
     spans, watch = _spans(settings, registry)
-    answering = _answering(settings, registry)
     if settings.serve is not None:
         _runtime.server = _served(settings, answering, settings.serve)
     _runtime.registry = registry
     _runtime.endpoint = answering
+    if pushing is not None:
+        pushing.start()
+        _runtime.pushing = pushing
+        _runtime.outlets.append(pushing)  # last, so that it knows what the others have lost
     classifier = Classifier(settings.interrupts, settings.timeouts)
     ACTIVE.turn_on(registry, classifier, spans, watch)
     if not _runtime.hooked:
@@ -217,8 +225,9 @@ def _start(settings: Settings) -> None:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork_in_child)
     logger.info(
-        "agentmon: recording%s; spans: %s",
+        "agentmon: recording%s%s; spans: %s",
         f", serving on {_runtime.server.url}" if _runtime.server is not None else "",
+        f", pushing to {', '.join(map(str, settings.push))}" if settings.push else "",
         _where_spans_go(settings),
     )
 
@@ -297,6 +306,17 @@ def _count(reason: str, n: int) -> None:
         registry.drop(reason, n)
 
 
+def _pushing(settings: Settings, answering: Endpoint) -> Pushing | None:
+    """What pushes metrics; None where nothing is pushed."""
+    if not settings.push:
+        return None
+    from agentmon.export.push.pusher import Pushing  # noqa: PLC0415  # few push
+    from agentmon.export.push.target import Origin  # noqa: PLC0415  # likewise
+
+    origin = Origin(settings.constant_labels, lambda: _resource(settings))
+    return Pushing(settings.push, origin, answering.families, _count)
+
+
 def _spans_mode() -> str:
     """``host``, ``owned`` or ``none``."""
     return "none" if ACTIVE.spans is None else ACTIVE.spans.mode
@@ -357,6 +377,8 @@ def flush(timeout: float = _DRAIN_SECONDS) -> bool:
     """
     Export now what waits to be exported, for programs that are about to be frozen or killed.
 
+    Metrics are pushed as well, if they are to be; `push` does that alone, and says what fails.
+
     Args:
         timeout: How long this may take, in seconds.
 
@@ -369,8 +391,34 @@ def flush(timeout: float = _DRAIN_SECONDS) -> bool:
     until = time.monotonic() + _seconds("timeout", timeout)
     with _runtime.lock:
         outlets = list(_runtime.outlets)
-    done = [each.flush(max(0.0, until - time.monotonic())) for each in outlets]
+    done = [each.flush(seconds) for each, seconds in _shares(outlets, until)]
     return all(done)
+
+
+def push(timeout: float = _DRAIN_SECONDS) -> None:
+    """
+    Push the metrics now, for programs that are about to be frozen, and for notebooks.
+
+    When recording ends they are pushed anyway; see the argument ``push`` of `configure`. Nothing
+    happens where the environment turns off agentmon, or the only way to push.
+
+    Args:
+        timeout: How long this may take, in seconds.
+
+    Raises:
+        ConfigError: If it is not configured where to.
+        PushError: If it failed somewhere, with what went wrong there.
+        ValueError: If *timeout* is not a number of 0 or more.
+    """
+    seconds = _seconds("timeout", timeout)
+    with _runtime.lock:
+        settings, pushing = _runtime.settings, _runtime.pushing
+    if pushing is None:
+        if settings is None or (settings.enabled and not settings.sdk_disabled):
+            raise ConfigError("push: got nowhere to push to, allowed after configure(push=...)")
+        return
+    if wrong := pushing.push(seconds):
+        raise PushError("; ".join(wrong))
 
 
 def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
@@ -392,15 +440,22 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
         ACTIVE.turn_off()
         server, _runtime.server = _runtime.server, None
         outlets, _runtime.outlets = _runtime.outlets, []
+        _runtime.pushing = None
         _runtime.endpoint = None
         _runtime.settings = None
-    for each in outlets:
-        each.close(max(0.0, until - time.monotonic()))
+    for each, seconds in _shares(outlets, until):
+        each.close(seconds)
     with _runtime.lock:
         if _runtime.settings is None:  # else it was configured anew meanwhile
             _runtime.registry = None
     if server is not None:
         server.close()
+
+
+def _shares(outlets: list[Outlet], until: float) -> Iterator[tuple[Outlet, float]]:
+    """Each with its share of the time that is left, so that one that hangs leaves some."""
+    for n, each in enumerate(outlets):
+        yield each, max(0.0, until - time.monotonic()) / (len(outlets) - n)
 
 
 def _seconds(what: str, value: float) -> float:
@@ -543,4 +598,6 @@ def _after_fork_in_child() -> None:
     fresh = type(registry)(settings.layout, registry.clock, settings.max_series)
     _runtime.registry = fresh
     _runtime.endpoint = _answering(settings, fresh)
+    if _runtime.pushing is not None:
+        _runtime.pushing.families = _runtime.endpoint.families
     ACTIVE.turn_on(fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch)

@@ -10,7 +10,8 @@ is clamped or dropped and counted in ``agentmon_dropped_total``.
     ├── CatalogueError (ValueError)    a metric or label is declared wrongly
     ├── DeclarationError (ValueError)  a decorator, context manager or handle is declared wrongly
     ├── ConfigError (ValueError)       configure() got something it cannot use
-    └── EndpointError (OSError)        the address to serve on cannot be had
+    ├── EndpointError (OSError)        the address to serve on cannot be had
+    └── PushError (OSError)            push() could not push
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigError",
     "DeclarationError",
     "EndpointError",
+    "PushError",
 ]
 
 
@@ -42,3 +44,7 @@ class ConfigError(AgentmonError, ValueError):
 
 class EndpointError(AgentmonError, OSError):
     """The address to serve on cannot be had, for instance because it is taken; see `errno`."""
+
+
+class PushError(AgentmonError, OSError):
+    """``push()`` could not push, for instance because nobody answers there."""

@@ -41,6 +41,7 @@ MEND = "make build"
 PARTS: dict[str, tuple[str, ...]] = {
     "Start and stop": ("configure", "endpoint", "flush", "shutdown"),
     "Export spans": ("Traces", "Limits"),
+    "Push metrics": ("push", "Pushgateway", "Textfile", "RemoteWrite", "OTLPMetrics"),
     "Mark code": ("agent", "tool", "model_call", "workflow", "step", "handoff", "Operation"),
     "Calls": ("Call", "current", "usage", "annotate"),
     "Threads": ("carry", "carrying"),
@@ -49,7 +50,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Restrict who may ask": ("Access",),
     "Serve within the host": ("asgi_app", "wsgi_app", "prometheus_collector"),
 }
-ERRORS = ("AgentmonError", "CatalogueError", "ConfigError", "DeclarationError", "EndpointError")
+ERRORS = (
+    *("AgentmonError", "CatalogueError", "ConfigError", "DeclarationError", "EndpointError"),
+    "PushError",
+)
 #: What the functions of the door return, and is used by its name only.
 RETURNED = ("export.collector.AgentmonCollector",)
 #: Not callable, so it has no entry.

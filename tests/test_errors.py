@@ -15,6 +15,7 @@ from agentmon import errors
         (errors.DeclarationError, ValueError),
         (errors.ConfigError, ValueError),
         (errors.EndpointError, OSError),
+        (errors.PushError, OSError),
     ],
 )
 def test_errors_can_be_caught_as_what_they_are(

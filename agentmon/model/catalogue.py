@@ -205,6 +205,8 @@ DROP_REASONS: dict[str, str] = {
     "span_queue_full": "A span ended while as many waited as may; it was not exported.",
     "span_export_failed": "A span could not be exported: refused, given up, or no time was left.",
     "span_rejected": "A span was sent, and the collector said that it rejected it.",
+    "push_failed": "Metrics could not be pushed to one of the places for them; the next push holds "
+    "what this one would have held.",
     "scrape_error": "Rendering an answer of the endpoint failed.",
 }
 

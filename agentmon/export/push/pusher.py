@@ -264,11 +264,21 @@ class Pushing:
         count: Callable[[str, int], object],
     ) -> None:
         self._pushers = [
-            _Pusher(target(each, origin), each.every, families, lambda: count("push_failed", 1))
+            _Pusher(
+                target(each, origin),
+                each.every,
+                self._now,
+                lambda: count("push_failed", 1),
+            )
             for each in places
         ]
+        #: Returns the metrics of now; a forked child has others.
+        self.families = families
         self._lock = RLock()
         self._closed = False
+
+    def _now(self) -> Sequence[Family]:
+        return self.families()
 
     def start(self) -> None:
         """Begin to push."""
