@@ -8,18 +8,15 @@ clock that the histogram gets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
 from agentmon._version import __version__
 from agentmon.instrument.call import Measured
-from agentmon.instrument.span import OpenSpan, Shapes, describe, note_tokens, quietly
+from agentmon.instrument.span import InContext, OpenSpan, Shapes, describe, note_tokens, quietly
 from agentmon.model.outcome import OK
 from agentmon.record.clock import Clock, epoch_offset_ns
 from agentmon.tracing.tracer import PROVIDER
@@ -32,7 +29,7 @@ __all__ = ["HostSpan", "HostSpans", "ProviderWatch", "host_provider"]
 logger = logging.getLogger("agentmon")
 
 
-class HostSpan:
+class HostSpan(InContext):
     """
     The span of a call in flight; see `OpenSpan`.
 
@@ -53,24 +50,9 @@ class HostSpan:
         self.span_id = context.span_id
         self.trace_id = context.trace_id if context.trace_flags.sampled else 0
 
-    def get_span_context(self) -> SpanContext:
-        """Its ids, as others pass them on."""
-        return self._span.get_span_context()
-
-    def inside(self) -> Context:
-        """The present context with this span as its current one."""
-        return trace.set_span_in_context(self._span)
-
-    def attach(self, context: Context | None = None) -> Callable[[], object]:
-        """Make it, or *context*, current; returns what puts back what was before."""
-        before = otel_context.get_current()
-        otel_context.attach(self.inside() if context is None else context)
-        return partial(otel_context.attach, before)
-
-    @staticmethod
-    def present() -> Context:
-        """OpenTelemetry's present context."""
-        return otel_context.get_current()
+    def spoken(self) -> Span:
+        """The span on the host's provider."""
+        return self._span
 
     def set(self, key: str, value: object) -> None:
         """Set an attribute, unless it has ended."""

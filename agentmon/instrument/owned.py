@@ -4,8 +4,7 @@ Spans of calls where agentmon exports the spans: light ones, made and ended in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +23,10 @@ from agentmon.instrument.call import (
     enter_cell,
     restore,
 )
-from agentmon.instrument.span import OpenSpan, Shapes, describe, note_tokens, quietly
+from agentmon.instrument.span import InContext, OpenSpan, Shapes, describe, note_tokens, quietly
 from agentmon.model.outcome import ERROR, OK
 from agentmon.record.limits import FULL
-from agentmon.tracing.context import SPAN_KEY, attach, present, within
+from agentmon.tracing.context import SPAN_KEY, attach, present
 from agentmon.tracing.ids import random_bits
 from agentmon.tracing.limits import DEFAULT
 from agentmon.tracing.sampling import ALWAYS
@@ -51,14 +50,7 @@ _new = object.__new__
 _USUAL_KIND: Final = SpanKind.INTERNAL
 
 
-def _attached(context: Context) -> Callable[[], object]:
-    """Make a context the present one; returns what puts back what was before."""
-    before = present()
-    attach(context)
-    return partial(attach, before)
-
-
-class CallSpan(LightSpan):
+class CallSpan(InContext, LightSpan):
     """
     The span of a call in flight; see `agentmon.instrument.span.OpenSpan`.
 
@@ -70,15 +62,11 @@ class CallSpan(LightSpan):
     kind = SpanKind.INTERNAL
     _tokens: dict[str, int] | None = None
 
-    def inside(self) -> Context:
-        """The present context with this span as its current one."""
-        return within(self, present())
+    get_span_context = LightSpan.get_span_context
 
-    def attach(self, context: Context | None = None) -> Callable[[], object]:
-        """Make it, or *context*, current; returns what puts back what was before."""
-        return _attached(within(self, present()) if context is None else context)
-
-    present = staticmethod(present)
+    def spoken(self) -> Span:
+        """Itself."""
+        return self
 
     def set(self, key: str, value: object) -> None:
         """Set an attribute, unless it has ended."""
@@ -111,7 +99,7 @@ class CallSpan(LightSpan):
         quietly(self.sink, self)
 
 
-class Unsampled:
+class Unsampled(InContext):
     """
     Stands for the span of a call whose trace is not recorded, and says so to what is within.
 
@@ -126,19 +114,9 @@ class Unsampled:
     def __init__(self, span: Span) -> None:
         self._span = span
 
-    def get_span_context(self) -> SpanContext:
-        """Its ids, as others pass them on."""
-        return self._span.get_span_context()
-
-    def inside(self) -> Context:
-        """The present context with this span as its current one."""
-        return within(self._span, present())
-
-    def attach(self, context: Context | None = None) -> Callable[[], object]:
-        """Make it, or *context*, current; returns what puts back what was before."""
-        return _attached(within(self._span, present()) if context is None else context)
-
-    present = staticmethod(present)
+    def spoken(self) -> Span:
+        """What passes the ids on."""
+        return self._span
 
     def set(self, key: str, value: object) -> None:
         """Nothing is set."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from opentelemetry.context import Context
@@ -15,13 +16,23 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from agentmon.instrument.active import ACTIVE
 from agentmon.model import attributes
 from agentmon.model.outcome import ERROR, INTERRUPTED, TIMEOUT
+from agentmon.tracing.context import attach, present, within
 from agentmon.tracing.span import Fixed
 
 if TYPE_CHECKING:
     from agentmon.instrument.site import Site
     from agentmon.record.recorder import Recorder
 
-__all__ = ["OpenSpan", "Shape", "Shapes", "Spans", "describe", "note_tokens", "quietly"]
+__all__ = [
+    "InContext",
+    "OpenSpan",
+    "Shape",
+    "Shapes",
+    "Spans",
+    "describe",
+    "note_tokens",
+    "quietly",
+]
 
 T = TypeVar("T")
 
@@ -91,6 +102,35 @@ class OpenSpan(Protocol):
             error: What it raised, if it did.
             error_type: Qualified name of that, or None.
         """
+
+
+class InContext:
+    """What an `OpenSpan` does with OpenTelemetry's context, whatever stands there for the call."""
+
+    __slots__ = ()
+
+    def spoken(self) -> Span:
+        """What others see as the current span."""
+        raise NotImplementedError
+
+    def inside(self) -> Context:
+        """The present context with this span as its current one."""
+        return within(self.spoken(), present())
+
+    def attach(self, context: Context | None = None) -> Callable[[], object]:
+        """Make it, or *context*, current; returns what puts back what was before."""
+        before = present()
+        attach(within(self.spoken(), before) if context is None else context)
+        return partial(attach, before)
+
+    @staticmethod
+    def present() -> Context:
+        """OpenTelemetry's present context."""
+        return present()
+
+    def get_span_context(self) -> SpanContext:
+        """Its ids, as others pass them on."""
+        return self.spoken().get_span_context()
 
 
 class Spans(Protocol):
