@@ -143,6 +143,7 @@ def scraper(
     *,
     path: str = "/metrics",
     jobs: Sequence[Mapping[str, Any]] = (),
+    more: Sequence[str] = (),
 ) -> Iterator[Scraper]:
     """
     A server that scrapes *targets* (``host:port``) until the block ends.
@@ -152,6 +153,7 @@ def scraper(
         folder: For its configuration, data and log.
         path: Where the targets serve their metrics.
         jobs: Further scrape configurations; files that they name are looked for in *folder*.
+        more: Further arguments of its command line.
     """
     program = required(key)
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,10 +177,43 @@ def scraper(
 
     def command(port: int) -> list[str]:
         arguments = _victoriametrics if key == "victoriametrics" else _prometheus
-        return [str(program), *arguments(configuration, folder / "data", port)]
+        return [str(program), *arguments(configuration, folder / "data", port), *more]
 
     with _serving(command, folder / "log") as url:
         yield Scraper(key, url, targets)
+
+
+@contextmanager
+def pushgateway(folder: Path) -> Iterator[str]:
+    """A Pushgateway that runs until the block ends, with its log in *folder*; yields its URL."""
+    program = required("pushgateway")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def command(port: int) -> list[str]:
+        return [str(program), f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
+
+    with _serving(command, folder / "log") as url:
+        yield url
+
+
+@contextmanager
+def node_exporter(folder: Path, log: Path) -> Iterator[str]:
+    """A node exporter that shows the text files of *folder* alone; yields its URL."""
+    program = required("node_exporter")
+
+    def command(port: int) -> list[str]:
+        return [
+            str(program),
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={folder}",
+            "--web.disable-exporter-metrics",
+            "--log.level=warn",
+        ]
+
+    with _serving(command, log, ready="/") as url:
+        yield url
 
 
 def _prometheus(configuration: Path, data: Path, port: int) -> list[str]:
@@ -205,16 +240,20 @@ def _victoriametrics(configuration: Path, data: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def _serving(command: Callable[[int], list[str]], log: Path) -> Iterator[str]:
+def _serving(
+    command: Callable[[int], list[str]], log: Path, *, ready: str = "/-/ready"
+) -> Iterator[str]:
     """Run a server on a free port until the block ends; yields its URL once it is ready."""
-    process, url = _started(command, log)
+    process, url = _started(command, log, ready)
     try:
         yield url
     finally:
         _stop(process)
 
 
-def _started(command: Callable[[int], list[str]], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _started(
+    command: Callable[[int], list[str]], log: Path, ready: str
+) -> tuple[subprocess.Popen[bytes], str]:
     """Start it; if another process took the port in between, try the next one."""
     for _ in range(3):
         port = free_port()
@@ -226,7 +265,7 @@ def _started(command: Callable[[int], list[str]], log: Path) -> tuple[subprocess
         deadline = time.monotonic() + START_SECONDS
         try:
             while process.poll() is None and time.monotonic() < deadline:
-                if _ready(url):
+                if _ready(f"{url}{ready}"):
                     return process, url
                 time.sleep(0.05)
         except BaseException:
@@ -250,7 +289,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _ready(url: str) -> bool:
     try:
-        with _open(f"{url}/-/ready", timeout=2) as reply:
+        with _open(url, timeout=2) as reply:
             return bool(reply.status == 200)
     except (URLError, ConnectionError, TimeoutError):
         return False

@@ -74,6 +74,14 @@ PROGRAMS = (
         NEW,
     ),
     Program(
+        "node_exporter",
+        ("node_exporter", "prometheus-node-exporter"),
+        (1, 5),
+        NO_LIMIT,
+        ("prometheus-node-exporter",),
+        NEW,
+    ),
+    Program(
         "victoriametrics",
         ("victoria-metrics", "victoria-metrics-prod"),
         (1, 100),
