@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import logging
@@ -331,6 +332,27 @@ def test_async_generator_error_passes_unchanged(recorded: Recorded) -> None:
     asyncio.run(main())
     assert error.__context__ is None
     assert outcomes(recorded) == {"error": 1}
+
+
+def test_async_generator_that_answers_by_returning(recorded: Recorded) -> None:
+    """One that returns when closed was left all the same; one that handles an error was not."""
+
+    @agentmon.agent("g")
+    async def stream() -> AsyncGenerator[int, None]:
+        with contextlib.suppress(GeneratorExit, ValueError):
+            yield 1
+
+    async def main() -> None:
+        left = stream()
+        await anext(left)
+        await left.aclose()
+        handled = stream()
+        await anext(handled)
+        with pytest.raises(StopAsyncIteration):
+            await handled.athrow(ValueError)
+
+    asyncio.run(main())
+    assert outcomes(recorded) == {"cancelled": 1, "ok": 1}
 
 
 def test_aclose_awaits_the_cleanup(recorded: Recorded) -> None:
