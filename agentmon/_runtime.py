@@ -438,6 +438,10 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
     until = time.monotonic() + _seconds("timeout", timeout)
     with _runtime.lock:
         ACTIVE.turn_off()
+        if _runtime.settings is not None and not isinstance(_runtime.settings.traces, str):
+            from agentmon.tracing.tracer import PROVIDER  # noqa: PLC0415  # loaded where it is used
+
+            PROVIDER.pipeline = None
         server, _runtime.server = _runtime.server, None
         outlets, _runtime.outlets = _runtime.outlets, []
         _runtime.pushing = None
