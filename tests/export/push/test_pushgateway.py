@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -14,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentmon.errors import ConfigError
 from agentmon.export.push.pushgateway import Gateway, Pushgateway
 from agentmon.export.push.target import Moment
 from tests.export.push.exposed import LABELS, ORIGIN, moment, samples, shown
