@@ -373,8 +373,9 @@ def accept(span: OpenSpan, around: Frame) -> None:
     """Link the span of an agent's call to the handoff that it was called by, if it was by one."""
     if isinstance(around, Call) and around.kind == "handoff":
         handoff = around.span
-        if handoff is not None:
-            span.link(handoff.get_span_context(), {LINK: "handoff"})
+        context = None if handoff is None else handoff.get_span_context()
+        if context is not None and context.is_valid:
+            span.link(context, {LINK: "handoff"})
 
 
 def enter_cell(recorder: Recorder, now_ns: int) -> None:

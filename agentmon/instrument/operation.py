@@ -212,7 +212,7 @@ class Operation:
         return DeclarationError(f"{kind}: {what}: got {value!r}, allowed only for {where}")
 
 
-# ------------------------------------------------------------------ the five kinds
+# ------------------------------------------------------------------ the six kinds
 
 
 @overload

@@ -75,7 +75,7 @@ class OperationMetrics:
     What is recorded of one kind of operation.
 
     Args:
-        kind: ``agent``, ``tool``, ``model_call``, ``workflow`` or ``step``.
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
         labels: What tells two series of this kind apart.
     """
 
@@ -200,7 +200,8 @@ DROP_REASONS: dict[str, str] = {
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
-    "bad_context": "What received() got held no context that could be read; it was left out.",
+    "bad_context": "No context could be written to what inject() got, or read from what received() "
+    "got; it was left out.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
     "span_queue_full": "A span ended while as many waited as may; it was not exported.",
     "span_export_failed": "A span could not be exported: refused, given up, or no time was left.",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from email.message import Message
 from typing import Any
 
 import pytest
-from opentelemetry import baggage, trace
+from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as otel_context
 
 import agentmon
@@ -22,6 +23,13 @@ SPAN_ID = 0xB7AD6B7169203331
 @agentmon.agent("receiver")
 def receive() -> None:
     """What is called when a message comes."""
+
+
+def headers_of_http_server() -> Message:
+    """Headers as ``http.server`` gives them."""
+    headers = Message()
+    headers["Traceparent"] = PARENT
+    return headers
 
 
 def test_context_goes_out_as_the_headers_of_the_w3c() -> None:
@@ -59,8 +67,9 @@ def test_without_context_nothing_is_written() -> None:
         {"traceparent": PARENT.encode()},
         [(b"traceparent", PARENT.encode()), (b"host", b"x")],
         [("traceparent", PARENT.encode())],
+        headers_of_http_server(),
     ],
-    ids=["text", "case", "list", "bytes", "asgi", "kafka"],
+    ids=["text", "case", "list", "bytes", "asgi", "kafka", "http.server"],
 )
 def test_remote_span_is_the_parent_of_calls(carrier: Any) -> None:
     """However the header comes, calls within have the other process's span as their parent."""
@@ -110,6 +119,74 @@ def test_what_holds_no_context_changes_nothing(carrier: Any) -> None:
     with exporting() as exported, agentmon.received(carrier):
         receive()
     assert exported.spans[0].parent_id == 0
+
+
+@pytest.mark.parametrize("carrier", [None, {}, {"traceparent": "nonsense"}, 7])
+def test_without_context_calls_stay_where_they_are(carrier: Any) -> None:
+    """Where nothing came, the present span and baggage stay those of calls within."""
+    with exporting() as exported, agentmon.agent("outer"):
+        token = otel_context.attach(baggage.set_baggage("tenant", "acme"))
+        with agentmon.received(carrier):
+            receive()
+            assert baggage.get_baggage("tenant") == "acme"
+        otel_context.detach(token)
+    outer, receiver = exported.named("invoke_agent outer"), exported.named("invoke_agent receiver")
+    assert receiver.parent_id == outer.span_id
+
+
+def test_other_values_of_the_context_stay() -> None:
+    """What else stands in the present context is there for calls within."""
+    token = otel_context.attach(otel_context.set_value("key", 7))
+    with agentmon.received({"traceparent": PARENT}):
+        assert otel_context.get_value("key") == 7
+    otel_context.detach(token)
+
+
+def test_span_of_a_web_server_stays_the_parent() -> None:
+    """Where instrumentation has made a span for the same message, calls are children of that."""
+    carrier = {"traceparent": PARENT}
+    context = propagate.extract(carrier)
+    with exporting() as exported:
+        with exported.other.start_as_current_span("POST /", context), agentmon.received(carrier):
+            receive()
+        server, receiver = exported.named("POST /"), exported.named("invoke_agent receiver")
+        assert (server.parent_id, receiver.parent_id) == (SPAN_ID, server.span_id)
+
+
+def test_span_of_a_web_server_on_the_hosts_provider_stays_the_parent() -> None:
+    """The same holds for spans of the SDK."""
+    carrier = {"traceparent": PARENT}
+    spans = Spans()
+    tracer = spans.provider.get_tracer("other")
+    with recording("spans", spans=spans):
+        context = propagate.extract(carrier)
+        with tracer.start_as_current_span("POST /", context), agentmon.received(carrier):
+            receive()
+    receiver, server = spans.ended()
+    assert receiver.parent is not None
+    assert receiver.parent.span_id == server.get_span_context().span_id
+
+
+def test_span_of_another_message_is_not_the_parent() -> None:
+    """A message that comes within a call of the same trace has its own sender for a parent."""
+    with exporting() as exported, agentmon.agent("loop"):
+        with agentmon.agent("sender"):
+            message = agentmon.inject()
+        with agentmon.received(message):
+            receive()
+    sender, receiver = (
+        exported.named("invoke_agent sender"),
+        exported.named("invoke_agent receiver"),
+    )
+    assert receiver.parent_id == sender.span_id
+
+
+@pytest.mark.parametrize("carrier", [[], 7])
+def test_what_takes_no_context_is_counted(carrier: Any) -> None:
+    """A carrier that cannot be written to is returned as it is and counted; nothing is raised."""
+    with exporting() as exported, agentmon.agent("sender"):
+        assert agentmon.inject(carrier) is carrier
+        assert exported.recorded.value("agentmon_dropped_total", reason="bad_context") == 1
 
 
 @pytest.mark.parametrize("carrier", [7, [1, 2], "text", [("a",)]])
@@ -253,6 +330,52 @@ def test_other_calls_do_not_claim_to_be_handoffs() -> None:
     """Headers made within an agent say nothing of a handoff."""
     with exporting(), agentmon.agent("writer"):
         assert "baggage" not in agentmon.inject()
+
+
+def test_handoff_is_said_once() -> None:
+    """What the called agent sends to others does not say that it hands over."""
+    with exporting(), agentmon.handoff("receiver"):
+        headers = agentmon.inject({"baggage": "", "other": "1"})
+    with exporting(), agentmon.received(headers), agentmon.agent("receiver"):
+        assert set(agentmon.inject()) == {"traceparent"}
+
+
+def test_handoff_is_linked_through_the_span_of_a_client() -> None:
+    """Where the span of an HTTP client comes in between, the link goes to the handoff still."""
+    with exporting() as sending, agentmon.agent("writer"), agentmon.handoff("receiver"):
+        headers = agentmon.inject()
+        with sending.other.start_as_current_span("POST"):  # as instrumentation of clients does
+            propagate.inject(headers)
+    with exporting() as receiving, agentmon.received(headers):
+        receive()
+    (span,) = receiving.spans
+    assert span.parent_id == sending.named("POST").span_id
+    (link,) = span.links or ()
+    assert link.context.span_id == sending.named("handoff receiver").span_id
+
+
+def test_handoff_without_spans_is_known_and_not_linked() -> None:
+    """Where the sender makes no spans, the receiver knows of the handoff and links nothing."""
+    handoff = agentmon.handoff("receiver", source="writer")
+    with recording("metrics"), agentmon.received({"traceparent": PARENT}), handoff:
+        headers = agentmon.inject()
+    with exporting() as receiving, agentmon.received(headers):
+        current = agentmon.current()
+        assert current is not None
+        assert current.labels == {"target": "receiver", "source": "writer"}
+        receive()
+    assert receiving.spans[0].links is None
+
+
+@pytest.mark.parametrize("said", ["", "x", "7", "0", "\t\t\t", "zz\ta\tb", "1" * 99])
+def test_nonsense_of_a_handoff_is_left_out(said: str) -> None:
+    """Whatever the baggage says of a handoff, calls belong to the message all the same."""
+    carrier = {"traceparent": PARENT}
+    propagate.inject(carrier, baggage.set_baggage("agentmon.handoff", said))
+    carrier["traceparent"] = PARENT
+    with exporting() as exported, agentmon.received(carrier):
+        receive()
+    assert [span.parent_id for span in exported.spans] == [SPAN_ID]
 
 
 def test_handoff_named_by_arguments() -> None:
