@@ -283,7 +283,15 @@ def _owned_spans(settings: Settings, owned: Owned) -> tuple[Spans, Watch]:
     sampler = Sampler(
         ratio_bound(owned.share), parent_based=owned.parent_based, custom=owned.sampler
     )
-    pipeline = Pipeline(export.sink, sampler, tail, owned.limits, export.started)
+    pipeline = Pipeline(
+        export.sink,
+        sampler,
+        tail,
+        owned.limits,
+        started=export.started,
+        flush=export.flush,
+        resource=_resource(settings),
+    )
     export.start()
     _runtime.outlets.append(export)
     PROVIDER.pipeline = pipeline

@@ -57,9 +57,11 @@ class Pipeline:
         tail: Keeps traces that were not sampled, if given.
         limits: What a span may hold.
         started: Told of each recorded span when it starts, with its parent's context.
+        flush: Exports what waits, within so many seconds, and says whether that was done.
+        resource: The attributes of what makes the spans.
     """
 
-    __slots__ = ("limits", "offset_ns", "sampler", "sink", "started", "tail")
+    __slots__ = ("flush", "limits", "offset_ns", "resource", "sampler", "sink", "started", "tail")
 
     def __init__(
         self,
@@ -67,9 +69,14 @@ class Pipeline:
         sampler: Sampler | None = None,
         tail: Tail | None = None,
         limits: Limits = DEFAULT,
+        *,
         started: Callable[[LightSpan, Context | None], object] | None = None,
+        flush: Callable[[float], bool] | None = None,
+        resource: Mapping[str, Any] | None = None,
     ) -> None:
         self.sink = sink
+        self.flush = flush
+        self.resource = resource or {}
         self.sampler = sampler or Sampler()
         self.tail = tail
         self.limits = limits
@@ -83,15 +90,37 @@ class Pipeline:
         self.offset_ns = time.time_ns() - time.perf_counter_ns()
 
 
+class Origin(NamedTuple):
+    """What makes the spans, as OpenTelemetry's SDK calls it a resource."""
+
+    attributes: Mapping[str, Any]
+    schema_url: str = ""
+
+
 class Provider(trace.TracerProvider):
     """
     A provider for the life of the process: OpenTelemetry lets nobody take one back.
 
     While it has no pipeline its spans record nothing, and only pass on what is around them.
+
+    It has the two things of the SDK's provider that other libraries look for: `resource` and
+    `force_flush`.
     """
 
     def __init__(self) -> None:
         self.pipeline: Pipeline | None = None
+
+    @property
+    def resource(self) -> Origin:
+        """What makes the spans; without attributes while there is no pipeline."""
+        return Origin({} if self.pipeline is None else self.pipeline.resource)
+
+    def force_flush(self, timeout_millis: float = 30_000) -> bool:
+        """Export what waits, within so many milliseconds; says whether that was done."""
+        pipeline = self.pipeline
+        if pipeline is None or pipeline.flush is None:
+            return True
+        return pipeline.flush(timeout_millis / 1000)
 
     def get_tracer(
         self,

@@ -223,3 +223,43 @@ for _ in range(5):
     with collector() as one:
         subprocess.run([sys.executable, str(program), one.url], check=True, timeout=120, cwd=ROOT)
         assert Counter(span.name for span in one.spans()) == {"execute_tool t": 5}
+
+
+def test_records_of_instrumented_logging_carry_the_ids_of_the_call(tmp_path: Path) -> None:
+    """OpenTelemetry's instrumentation of logging finds the ids of the call that logs."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import logging, sys
+import agentmon
+from opentelemetry.instrumentation.logging import LoggingInstrumentor
+
+agentmon.configure(service="svc", traces=sys.argv[1])
+LoggingInstrumentor().instrument(inject_trace_context=True)
+kept = []
+handler = logging.Handler()
+handler.emit = kept.append
+logging.getLogger().addHandler(handler)
+
+@agentmon.tool("t")
+def tool():
+    logging.getLogger("mine").warning("said within")
+
+tool()
+assert agentmon.flush(20)
+(record,) = kept
+print(record.otelTraceID, record.otelSpanID, record.otelServiceName)
+"""
+    )
+    with collector() as one:
+        done = subprocess.run(
+            [sys.executable, str(program), one.url],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=ROOT,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        (span,) = one.spans()
+    assert done.stdout.split() == [span.trace_id.hex(), span.span_id.hex(), "svc"]

@@ -167,6 +167,23 @@ def test_span_that_began_before_the_pipeline_went_ends_quietly() -> None:
     assert recording.names() == ["n"]
 
 
+def test_provider_has_what_libraries_look_for() -> None:
+    """The provider flushes and names its resource as that of the SDK does, and is quiet without."""
+    asked: list[float] = []
+
+    def flush(seconds: float) -> bool:
+        asked.append(seconds)
+        return False
+
+    provider = Provider()
+    assert provider.force_flush()
+    assert provider.resource.attributes == {}
+    provider.pipeline = Recording(flush=flush, resource={"service.name": "s"}).provider.pipeline
+    assert not provider.force_flush(1500)
+    assert asked == [1.5]
+    assert provider.resource.attributes["service.name"] == "s"
+
+
 SAMPLERS: dict[str, tuple[Sampler, Any]] = {
     "always_on": (Sampler(ALWAYS, parent_based=False), ALWAYS_ON),
     "always_off": (Sampler(0, parent_based=False), ALWAYS_OFF),
