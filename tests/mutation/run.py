@@ -81,8 +81,10 @@ class _Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        # What a signal handler raises while coverage holds its lock would leave that locked.
-        unseen = isinstance(item, pytest.Function) and "signal." in inspect.getsource(item.function)
+        # What a signal handler raises while coverage holds its lock would leave that locked, and
+        # what another process runs is not seen.
+        source = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+        unseen = "signal." in source or "subprocess." in source
         if unseen:
             self._measuring.stop()
             self.unseen.append(item.nodeid)

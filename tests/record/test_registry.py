@@ -55,7 +55,7 @@ def record(
     if outcome == "ok" and not trace_id:
         recorder.plain.append(duration)
     else:
-        recorder.details.append((clock() - duration, clock(), outcome, error_type, trace_id))
+        recorder.details.append((clock() - duration, clock(), outcome, error_type, trace_id, None))
 
 
 def samples(families: list[Family], name: str) -> dict[tuple[str, ...], Any]:
@@ -202,7 +202,7 @@ def test_series_are_bounded(clock: ManualClock, caplog: pytest.LogCaptureFixture
     assert sum("series reached" in entry.getMessage() for entry in caplog.records) == 1
 
 
-def test_recorders_are_bounded(clock: ManualClock) -> None:
+def test_recorders_are_bounded(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     """Ever new declarations of one series share a recorder in the end, and no call is lost."""
     registry = Registry(LAYOUT, clock, max_series=5)
     distinct = set()
@@ -213,6 +213,8 @@ def test_recorders_are_bounded(clock: ManualClock) -> None:
     assert len(distinct) == len(registry._recorders) == 11
     assert only(registry).life.count == 200
     assert dropped(registry) == {"declaration_bound": 190}
+    (warning,) = caplog.messages
+    assert warning.startswith("declarations reached its bound of 10;")
 
 
 def test_scopes_are_bounded(clock: ManualClock) -> None:
@@ -388,6 +390,7 @@ def test_recent_failures_of_several_series_are_in_order(
 
 def test_slow_calls_are_the_slowest_of_any_outcome(registry: Registry, clock: ManualClock) -> None:
     """The slowest calls are remembered, slowest first, at most 50."""
+    clock.advance(7200)
     recorder = registry.bind(agent("a"), None)
     for n in range(100):
         record(recorder, clock, 1 + n, "ok" if n % 2 else "error", "E" if n % 2 else None)
@@ -395,6 +398,10 @@ def test_slow_calls_are_the_slowest_of_any_outcome(registry: Registry, clock: Ma
     slow = registry.snapshot().slow
     assert [call.duration_ns // SECOND for call in slow] == list(range(100, 50, -1))
     assert {call.outcome for call in slow} == {"ok", "error"}
+    assert {call.trace_id for call in slow} == {None}
+    record(recorder, clock, 51.5)
+    slow = registry.snapshot().slow
+    assert [call.duration_ns / SECOND for call in slow[-2:]] == [52, 51.5]
 
 
 @pytest.mark.parametrize("outcome", ["ok", "error"])
