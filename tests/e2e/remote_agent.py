@@ -11,6 +11,8 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from opentelemetry import baggage
+
 import agentmon
 
 
@@ -22,7 +24,8 @@ def measure(text: str) -> int:
 
 @agentmon.agent("reviewer")
 def review(text: str) -> int:
-    """The agent."""
+    """The agent, which says what the baggage of the message holds."""
+    agentmon.annotate(conversation_id=baggage.get_baggage("conversation"))
     return measure(text)
 
 

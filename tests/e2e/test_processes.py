@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import agentmon
@@ -88,6 +92,40 @@ def test_trace_goes_through_http(received: Collector, remote: Any) -> None:
         with urllib.request.urlopen(request, timeout=30) as response:
             assert response.read() == b"4"
     assert_one_trace(by_name(received))
+
+
+def test_baggage_goes_through_http(received: Collector, remote: Any) -> None:
+    """Baggage of the program, and of a handoff, arrives in the other process."""
+    port = int(remote("http").stdout.readline())
+    token = otel_context.attach(baggage.set_baggage("conversation", "Zoë's, 7=8"))
+    with agentmon.agent("writer"), agentmon.handoff("reviewer"):
+        headers = agentmon.inject()
+    otel_context.detach(token)
+    assert requests.post(f"http://127.0.0.1:{port}/", "text", headers=headers, timeout=30).ok
+    reviewer = by_name(received)["invoke_agent reviewer"]
+    said = {each.key: each.value.string_value for each in reviewer.attributes}
+    assert said["gen_ai.conversation.id"] == "Zoë's, 7=8"
+
+
+def test_handoff_goes_through_an_instrumented_client(received: Collector, remote: Any) -> None:
+    """The span of an instrumented client is the parent, and the link goes to the handoff."""
+    port = int(remote("http").stdout.readline())
+    RequestsInstrumentor().instrument()
+    try:
+        with agentmon.agent("writer"), agentmon.handoff("reviewer"):
+            address = f"http://127.0.0.1:{port}/"
+            answer = requests.post(address, "text", headers=agentmon.inject(), timeout=30)
+    finally:
+        RequestsInstrumentor().uninstrument()
+    assert answer.text == "4"
+    spans = by_name(received)
+    reviewer, handoff, client = (
+        spans[name] for name in ("invoke_agent reviewer", "handoff reviewer", "POST")
+    )
+    assert client.parent_span_id == handoff.span_id
+    assert reviewer.parent_span_id == client.span_id
+    assert [link.span_id for link in reviewer.links] == [handoff.span_id]
+    assert len({span.trace_id for span in spans.values()}) == 1
 
 
 def test_trace_goes_through_the_meta_of_mcp(received: Collector, remote: Any) -> None:
