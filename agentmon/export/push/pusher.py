@@ -83,6 +83,7 @@ class _Pusher:
         self._calls: SimpleQueue[_Asked] = SimpleQueue()
         self._thread: Thread | None = None
         self._until = math.inf
+        self._over = False
         self._failing = False
         self._said = {False: -math.inf, True: -math.inf}
 
@@ -100,6 +101,7 @@ class _Pusher:
             asked.done.put(_FORKED)
         elif thread is None or thread is current_thread() or not thread.is_alive():
             asked.done.put(self._push(asked.until, last=last))
+            self._over = last
         else:
             if last:
                 self._until = asked.until
@@ -160,8 +162,9 @@ class _Pusher:
             else:
                 begun = time.monotonic()
                 asked.done.put(self._push(asked.until, last=asked.last))
-                if asked.last:
-                    return
+                self._over = self._over or asked.last
+            if self._over:
+                return
             if self._every is not None:
                 due = begun + self._every
 
