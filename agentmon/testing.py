@@ -90,7 +90,7 @@ class _Details(list[Detail]):
         self._kept = kept
 
     def append(self, detail: Detail) -> None:
-        begun, ended, outcome, error_type, _ = detail
+        begun, ended, outcome, error_type, _, _ = detail
         self._kept.append(Ended(self._kind, self._name, outcome, error_type, (ended - begun) / 1e9))
         super().append(detail)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from agentmon.errors import DeclarationError
 from agentmon.instrument.active import ACTIVE, DETAILS, OFF
+from agentmon.instrument.failure import fingerprint
 from agentmon.model.attributes import FACTS, LINK
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.limits import FULL
@@ -475,7 +476,10 @@ def conclude(
         error_type = None
     details = recorder.details
     trace_id = 0 if span is None else span.trace_id
-    details.append((begun_ns, ended_ns, outcome, error_type, trace_id))
+    failure = None
+    if error is not None and error_type is not None:
+        failure = fingerprint(error, error_type)
+    details.append((begun_ns, ended_ns, outcome, error_type, trace_id, failure))
     if len(details) >= FULL:
         recorder.relieve()
     if span is not None:
@@ -608,7 +612,7 @@ class Measured:
             recorder = call.recorder
             begun_ns = recorder.live.pop(call, None)
             if begun_ns is not None:
-                recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0))
+                recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0, None))
 
 
 ACTIVE.plain_block = ACTIVE.block = Measured

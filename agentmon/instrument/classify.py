@@ -9,7 +9,7 @@ from typing import Any
 
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, TIMEOUT, Outcome
 
-__all__ = ["Classifier", "qualified_name"]
+__all__ = ["GROUP", "Classifier", "qualified_name"]
 
 #: By qualified name, so that none of these modules is imported for it.
 _BY_NAME: dict[str, Outcome] = {
@@ -34,7 +34,7 @@ _MOST_TYPES = 1000
 _LONGEST_NAME = 200
 
 #: Python 3.10 has no groups, and nothing is an instance of no class.
-_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
+GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
 
 
 def qualified_name(error: type[BaseException]) -> str:
@@ -75,7 +75,7 @@ class Classifier:
         if interrupts and isinstance(error, interrupts):
             return INTERRUPTED, qualified_name(type(error))
         outcome, name = self.classify(type(error))
-        if outcome == ERROR and isinstance(error, _GROUP):
+        if outcome == ERROR and isinstance(error, GROUP):
             meant = {self.meaning(each, interrupts)[0] for each in error.exceptions}
             if len(meant) == 1:
                 outcome = meant.pop()

@@ -242,7 +242,7 @@ class Traced(Call):
                 recorder.relieve()
         except RecursionError:  # the stack is full: no room to call anything of ours
             if begun_ns is not None:
-                recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0))
+                recorder.details.append((begun_ns, ended_ns, ERROR, "RecursionError", 0, None))
 
 
 class OwnedSpans:

@@ -143,7 +143,7 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
                     finish(recorder, key, clock(), error)
                 except RecursionError:  # the stack is full: no room to call anything of ours
                     if (begun := live.pop(key, None)) is not None:
-                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0))
+                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0, None))
             set_(parent)
             raise
         return result
@@ -189,7 +189,7 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
                     finish(recorder, key, clock(), error)
                 except RecursionError:  # the stack is full: no room to call anything of ours
                     if (begun := live.pop(key, None)) is not None:
-                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0))
+                        recorder.details.append((begun, clock(), ERROR, "RecursionError", 0, None))
             if token is None:
                 set_(parent)
             else:

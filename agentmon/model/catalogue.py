@@ -21,6 +21,9 @@ __all__ = [
     "DROPPED",
     "DROP_REASONS",
     "ENDPOINT_REFUSED",
+    "ERROR_GROUP",
+    "ERROR_GROUP_FIRST_SEEN",
+    "ERROR_GROUP_LAST_SEEN",
     "KINDS",
     "MODEL_TOKENS",
     "OPERATIONS",
@@ -54,6 +57,19 @@ WORKFLOW = Label(
 STEP = Label("step", "Name of the step within its workflow.", 2000)
 OUTCOME = Label("outcome", "How it ended: ok, error, timeout, cancelled or interrupted.", 5)
 ERROR_TYPE = Label("error_type", "Qualified name of the exception's class.", 200)
+#: What tells two error groups apart; they are bounded together, far below these bounds.
+_OF_A_GROUP: tuple[Label, ...] = (
+    Label(
+        "error_group",
+        "Failures of the same type from the same place in the code; the same in every process.",
+        200,
+    ),
+    ERROR_TYPE,
+    Label("location", "Module and function where it was raised; empty if not known.", 200),
+    Label("kind", "Kind of the operation that failed.", 6),
+    Label("name", "Name of the operation that failed.", 200),
+    AGENT,
+)
 TOKEN_TYPE = Label(
     "token_type",
     "input, output, and parts of them: cached (input read from a cache), cache_write (input that "
@@ -168,6 +184,30 @@ OPERATIONS: dict[str, OperationMetrics] = {
 
 KINDS: tuple[str, ...] = tuple(OPERATIONS)
 
+ERROR_GROUP = Metric(
+    "error_group_failures",
+    Kind.COUNTER,
+    Unit.NONE,
+    "Calls that ended with outcome error or timeout, by what they have in common.",
+    _OF_A_GROUP,
+)
+
+ERROR_GROUP_FIRST_SEEN = Metric(
+    "error_group_first_seen_timestamp",
+    Kind.GAUGE,
+    Unit.SECONDS,
+    "When the first failure of the group was in this process, in seconds since 1970.",
+    _OF_A_GROUP,
+)
+
+ERROR_GROUP_LAST_SEEN = Metric(
+    "error_group_last_seen_timestamp",
+    Kind.GAUGE,
+    Unit.SECONDS,
+    "When the latest failure of the group was in this process, in seconds since 1970.",
+    _OF_A_GROUP,
+)
+
 AGENT_INFO = Metric(
     "agent",
     Kind.INFO,
@@ -195,6 +235,8 @@ DROP_REASONS: dict[str, str] = {
     "series_bound": "There were as many series as there may be; the new one was recorded as other.",
     "declaration_bound": "There were as many declarations as there may be; the new one shares a "
     "recorder, without its timeout.",
+    "group_bound": "There were as many error groups as there may be; the failure was counted as "
+    "other.",
     "clamped": "A duration lay outside the range of the histograms; it was moved to its edge.",
     "ended_twice": "A call was ended again; the later end changed nothing.",
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
@@ -277,6 +319,9 @@ BUILD_INFO = Metric(
 CATALOGUE: tuple[Metric, ...] = (
     *(metric for operation in OPERATIONS.values() for metric in operation.metrics),
     MODEL_TOKENS,
+    ERROR_GROUP,
+    ERROR_GROUP_FIRST_SEEN,
+    ERROR_GROUP_LAST_SEEN,
     AGENT_INFO,
     DROPPED,
     SERIES,

@@ -6,7 +6,7 @@ The writer side makes them under its own lock; the reader side owns them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from agentmon.model.statistics import Statistics
 __all__ = [
     "ByOutcome",
     "CallRecord",
+    "ErrorGroup",
     "Family",
     "HistogramState",
     "OperationSnapshot",
@@ -38,12 +39,14 @@ class HistogramState:
         buckets: Counts per classic bucket, not cumulative; one more than there are edges.
         count: Durations recorded.
         sum_ns: Their sum, exact, in nanoseconds.
+        cells: Counts by cell, where they were asked for.
     """
 
     layout: Layout
     buckets: tuple[int, ...]
     count: int
     sum_ns: int
+    cells: Mapping[int, int] | None = None
 
 
 Value: TypeAlias = "int | float | HistogramState"
@@ -98,6 +101,36 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """
+    Failures that are alike, at one operation. Never holds a message or argument.
+
+    Args:
+        group: What identifies them; the same at every operation that they pass.
+        error_type: Qualified name of the exception's class; the outcome where there was none.
+        location: Module and function where they were raised, or empty.
+        kind: Kind of the operation.
+        name: Its name.
+        agent: The agent that it belongs to, or empty.
+        count: How many there were.
+        first_seen_ns: When the first was, in nanoseconds since 1970.
+        last_seen_ns: When the latest was, likewise.
+        trace_id: Id of a late one's trace in hexadecimal, or None.
+    """
+
+    group: str
+    error_type: str
+    location: str
+    kind: str
+    name: str
+    agent: str
+    count: int
+    first_seen_ns: int
+    last_seen_ns: int
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One cell of a sliding window, for a sparkline."""
 
@@ -145,6 +178,7 @@ class Snapshot:
         agents: Version, team and tier by agent.
         failed: Recent calls that failed, newest first.
         slow: The slowest calls of the last hour, slowest first.
+        groups: Failures by what they are like, that which was seen last first.
         dropped: What could not be kept as it came, by reason.
     """
 
@@ -153,4 +187,5 @@ class Snapshot:
     agents: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     failed: tuple[CallRecord, ...] = ()
     slow: tuple[CallRecord, ...] = ()
+    groups: tuple[ErrorGroup, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)

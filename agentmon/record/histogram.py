@@ -69,13 +69,19 @@ class Histogram:
         """Counts of the cells that have any, by index, rising."""
         return {index: n for index, n in enumerate(self._counts, self._first) if n}
 
-    def state(self) -> HistogramState:
-        """What the exposition needs, as it stands now."""
-        first, cells = self._first, self._counts
+    def state(self, *, cells: bool = False) -> HistogramState:
+        """
+        What the exposition needs, as it stands now.
+
+        Args:
+            cells: Whether the counts of all cells are needed too.
+        """
+        first, counts = self._first, self._counts
         ends = [max(0, end - first) for end in self._layout.bucket_ends]
         # Summed when asked for: scrapes are rare, and folds are not.
-        buckets = tuple(sum(cells[begin:end]) for begin, end in pairwise([0, *ends]))
-        return HistogramState(self._layout, buckets, self.count, self.sum_ns)
+        buckets = tuple(sum(counts[begin:end]) for begin, end in pairwise([0, *ends]))
+        every = self.cells() if cells else None
+        return HistogramState(self._layout, buckets, self.count, self.sum_ns, every)
 
     def _reach(self, low: int, high: int) -> None:
         """Make room for the cells from *low* to *high*."""

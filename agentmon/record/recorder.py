@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from agentmon.model.buckets import Layout
     from agentmon.record.clock import Clock
     from agentmon.record.declaration import Declaration, Scope
+    from agentmon.record.failures import Failure
     from agentmon.record.series import Series
 
 __all__ = ["Detail", "Notes", "Recorder"]
 
-#: Start, end, outcome, error type or None, trace id or 0.
-Detail = tuple[int, int, str, "str | None", int]
+#: Start, end, outcome, error type or None, trace id or 0, and what the failure is like if known.
+Detail = tuple[int, int, str, "str | None", int, "Failure | None"]
 
 #: One for all that have none. It has no `append`, so nothing can get into it by mistake.
 _NO_USAGE: Any = ()
@@ -167,10 +168,10 @@ class Recorder:
             self._add(batch)
             self._notes.note_returned(self.series, ended_ns, batch.max_ns)
         for value in late:
-            self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0))
+            self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0, None))
 
     def _add_detail(self, detail: Detail) -> None:
-        begun, ended, outcome, _, _ = detail
+        begun, ended, outcome, _, _, _ = detail
         self._add(Batch(self._notes.layout, outcome, ended, [ended - begun]))
         self._notes.note_detail(self.series, detail)
 

@@ -15,9 +15,10 @@ from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import OVERFLOW, Label
 from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
-from agentmon.model.snapshot import ByOutcome, CallRecord, Family, Sample, Snapshot
-from agentmon.record.clock import Clock
+from agentmon.model.snapshot import ByOutcome, CallRecord, ErrorGroup, Family, Sample, Snapshot
+from agentmon.record.clock import Clock, epoch_offset_ns
 from agentmon.record.declaration import Declaration, Scope
+from agentmon.record.failures import MOST_GROUPS, FailureTable, unlocated
 from agentmon.record.limits import MAX_SERIES
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.series import Series
@@ -73,6 +74,7 @@ class Registry:
         #: Version, team and tier of the agents of which any is known.
         self._facts: dict[str, tuple[str, str, str]] = {}
         self._dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
+        self._groups = FailureTable()
         self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
         self._slow: list[CallRecord] = []
         self._slow_floor_ns = -1
@@ -204,15 +206,26 @@ class Registry:
     def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
         """Remember the longest of some calls that returned, if it is worth it."""
         if longest_ns > self._slow_floor_ns or ended_ns >= self._slow_expiry_ns:
-            self._note_slow(_record(series, (ended_ns - longest_ns, ended_ns, OK, None, 0)))
+            self._note_slow(_record(series, (ended_ns - longest_ns, ended_ns, OK, None, 0, None)))
 
     def note_detail(self, series: Series, detail: Detail) -> None:
         """Remember a call that failed or is among the slowest."""
-        begun, ended, outcome, _, _ = detail
+        begun, ended, outcome, _, _, _ = detail
         if outcome in (ERROR, TIMEOUT):
             self._failed.append(_record(series, detail))
+            self._note_failure(series, detail)
         if ended - begun > self._slow_floor_ns or ended >= self._slow_expiry_ns:
             self._note_slow(_record(series, detail))
+
+    def _note_failure(self, series: Series, detail: Detail) -> None:
+        _, ended_ns, outcome, error_type, trace_id, failure = detail
+        kind, name = series.metrics.kind, series.labels[0]
+        if failure is None:
+            failure = unlocated(error_type or outcome, kind, name)
+        at_ns = ended_ns + epoch_offset_ns(self.clock)
+        kept = self._groups.note(failure, kind, name, agent_of(series), at_ns, trace_id)
+        if not kept:
+            self._overflow("error groups", "group_bound", MOST_GROUPS)
 
     def _note_slow(self, call: CallRecord) -> None:
         """Keep a call if it is among the slowest of the hour before it."""
@@ -262,9 +275,12 @@ class Registry:
             finally:
                 self.busy = busy
 
-    def collect(self) -> list[Family]:
+    def collect(self, *, cells: bool = False) -> list[Family]:
         """
         Every metric of the catalogue that recording fills, with its samples.
+
+        Args:
+            cells: Whether durations come with the counts of all cells.
 
         Returns:
             Families in the order of the catalogue, ready to be rendered.
@@ -275,7 +291,9 @@ class Registry:
             family
             for kind, members in by_kind.items()
             if members
-            for family in self._operation_families(catalogue.OPERATIONS[kind], members, live)
+            for family in self._operation_families(
+                catalogue.OPERATIONS[kind], members, live, cells=cells
+            )
         ]
         tokens: list[Sample] = [
             ((*series.labels, token_type), n)
@@ -285,7 +303,9 @@ class Registry:
         if tokens:
             families.append(Family(catalogue.MODEL_TOKENS, tokens))
         with self._still():
+            groups = self._groups.groups()
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
+        families.extend(_group_families(groups))
         agents = self._agents(by_kind["agent"])
         if agents:
             infos: list[Sample] = [((name, *facts), 1) for name, facts in agents.items()]
@@ -299,6 +319,8 @@ class Registry:
         metrics: catalogue.OperationMetrics,
         members: list[Series],
         live: dict[Series, list[int]],
+        *,
+        cells: bool,
     ) -> Iterator[Family]:
         calls: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
         durations: list[Sample] = []
@@ -317,7 +339,7 @@ class Registry:
                         if histogram is not None:
                             key = (*labels, outcome)
                             counts[n] = histogram.count
-                            durations.append((key, histogram.state()))
+                            durations.append((key, histogram.state(cells=cells)))
                             squares.append((key, histogram.squares_ns2 / 1e18))
                     calls.append((labels, tuple(counts)))
                     errors.extend(((*labels, name), n) for name, n in series.errors.items())
@@ -360,6 +382,7 @@ class Registry:
                 operations=tuple(operations),
                 agents=self._agents(by_kind["agent"]),
                 failed=tuple(sorted(self._failed, key=_end)[::-1]),
+                groups=tuple(self._groups.groups()),
                 slow=tuple(call for call in self._slow if now_ns - call.ended_ns < _SLOW_AGE_NS),
                 dropped=dict(self._dropped),
             )
@@ -371,7 +394,7 @@ class Registry:
 
 
 def _record(series: Series, detail: Detail) -> CallRecord:
-    begun, ended, outcome, error_type, trace_id = detail
+    begun, ended, outcome, error_type, trace_id, _ = detail
     return CallRecord(
         kind=series.metrics.kind,
         labels=series.labels,
@@ -381,6 +404,31 @@ def _record(series: Series, detail: Detail) -> CallRecord:
         error_type=error_type,
         trace_id=f"{trace_id:032x}" if trace_id else None,
     )
+
+
+def agent_of(series: Series) -> str:
+    """The agent that an operation belongs to, as its labels say it; empty if they do not."""
+    for label, value in zip(series.metrics.labels, series.labels, strict=True):
+        if label in (catalogue.AGENT, catalogue.SOURCE):
+            return value
+    return ""
+
+
+def _group_families(groups: list[ErrorGroup]) -> Iterator[Family]:
+    if not groups:
+        return
+    counts: list[Sample] = []
+    first: list[Sample] = []
+    last: list[Sample] = []
+    for each in groups:
+        of_it = (each.group, each.error_type, each.location, each.kind, each.name, each.agent)
+        counts.append((of_it, each.count))
+        # To the millisecond: more digits would only be the jitter of two clocks.
+        first.append((of_it, round(each.first_seen_ns / 1e9, 3)))
+        last.append((of_it, round(each.last_seen_ns / 1e9, 3)))
+    yield Family(catalogue.ERROR_GROUP, counts)
+    yield Family(catalogue.ERROR_GROUP_FIRST_SEEN, first)
+    yield Family(catalogue.ERROR_GROUP_LAST_SEEN, last)
 
 
 def _end(call: CallRecord) -> int:

@@ -39,7 +39,7 @@ def record(
     ended_ns = registry.clock()
     begun_ns = ended_ns - round(seconds * SECOND)
     recorder = registry.bind(declaration, None)
-    recorder.details.append((begun_ns, ended_ns, outcome, error_type, trace_id))
+    recorder.details.append((begun_ns, ended_ns, outcome, error_type, trace_id, None))
 
 
 def filled(clock: ManualClock | None = None) -> Registry:

@@ -44,7 +44,7 @@ def returned(recorder: Recorder, ended_ns: int, duration_ns: int) -> None:
 
 def failed(recorder: Recorder, ended_ns: int, duration_ns: int, error_type: str) -> None:
     """Record a call that failed, as the wrapper of a function does."""
-    detail = (ended_ns - duration_ns, ended_ns, "error", error_type, 0)
+    detail = (ended_ns - duration_ns, ended_ns, "error", error_type, 0, None)
     recorder.details.append(detail)
     if len(recorder.details) >= FULL:
         recorder.fold()
@@ -143,7 +143,7 @@ def test_relief_waits_only_where_it_is_crowded(kind: str) -> None:
     recorder = registry.bind(Declaration("workflow", "w"), None)
     recorder.enter_cell(registry.clock())
     now_ns = registry.clock()
-    entry: Any = 5 if kind == "plain" else (now_ns - 5, now_ns, "ok", None, 0)
+    entry: Any = 5 if kind == "plain" else (now_ns - 5, now_ns, "ok", None, 0, None)
     waiting: list[Any] = getattr(recorder, kind)
     waiting.extend([entry] * (CROWDED - 1))
     relieved = threading.Event()
@@ -199,7 +199,7 @@ def test_what_comes_while_a_fold_copies_waits_for_the_next() -> None:
     recorder.enter_cell(now_ns)
     for name, entry in (
         ("plain", 5),
-        ("details", (now_ns - 5, now_ns, "error", "E", 0)),
+        ("details", (now_ns - 5, now_ns, "error", "E", 0, None)),
         ("usage", ("input", 3)),
     ):
         overtaken = Overtaken([entry])

@@ -158,8 +158,8 @@ def test_error_types_are_bounded(
         errors = samples(registry.collect(), "agentmon_agent_errors_total")
     assert len(errors) == 201
     assert errors["a", "invoke", "other"] == 5
-    assert dropped(registry) == {"label_bound": 5}
-    assert len(caplog.records) == 1
+    assert dropped(registry) == {"label_bound": 5, "group_bound": 5}
+    assert len(caplog.records) == 2
 
 
 def test_warnings_are_logged_without_the_lock(registry: Registry, clock: ManualClock) -> None:
@@ -182,7 +182,7 @@ def test_warnings_are_logged_without_the_lock(registry: Registry, clock: ManualC
             registry.bind(agent(f"b{n}"), None)
     finally:
         logger.removeHandler(handler)
-    assert held == [False, False]
+    assert held == [False, False, False]
 
 
 def test_series_are_bounded(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:

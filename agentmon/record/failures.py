@@ -1,0 +1,153 @@
+"""
+Failures that are alike, counted together: a bounded table of error groups.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from agentmon.model.metric import OVERFLOW
+from agentmon.model.snapshot import ErrorGroup
+
+__all__ = ["MOST_GROUPS", "Failure", "FailureTable", "group_id", "unlocated"]
+
+#: Groups that are kept, each by operation; further ones are counted as one.
+MOST_GROUPS: Final = 200
+
+_PRIME: Final = 0x100000001B3
+_BASIS: Final = 0xCBF29CE484222325
+_WORD: Final = (1 << 64) - 1
+_MOST_KNOWN: Final = 1000
+
+
+class Failure(NamedTuple):
+    """
+    What failures that are alike have in common.
+
+    Args:
+        group: Identifies them, in every process and on every host.
+        error_type: Qualified name of the exception's class; the outcome where there was none.
+        location: Module and function where it was raised, as far as that is the user's code; empty
+            where that is not known.
+    """
+
+    group: str
+    error_type: str
+    location: str
+
+
+#: What `group_id` has made.
+_known: dict[str, str] = {}
+
+
+def group_id(text: str) -> str:
+    """
+    A short name for a text: the same everywhere, 12 hexadecimal digits.
+
+    Source: FNV-1a of 64 bits, folded to 48 (Fowler, Noll, Vo). It guards against no attacker; the
+    hashes that do are not loaded for it.
+    """
+    known = _known.get(text)
+    if known is None:
+        value = _BASIS
+        for byte in text.encode(errors="backslashreplace"):
+            value = (value ^ byte) * _PRIME & _WORD
+        known = f"{(value >> 48) ^ (value & ((1 << 48) - 1)):012x}"
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[text] = known
+    return known
+
+
+def unlocated(error_type: str, kind: str, name: str) -> Failure:
+    """What failures have in common of which only their type and the operation are known."""
+    return Failure(group_id(f"{error_type}\n{kind}\n{name}"), error_type, "")
+
+
+class _Row:
+    """One group at one operation."""
+
+    __slots__ = ("count", "first_ns", "last_ns", "trace_id")
+
+    def __init__(self, at_ns: int) -> None:
+        self.count = 0
+        self.first_ns = self.last_ns = at_ns
+        self.trace_id = 0
+
+
+class FailureTable:
+    """
+    Counts failures by group and operation.
+
+    Assumptions:
+        Whoever calls a method holds the registry's lock.
+
+    Guarantees:
+        At most *most* groups are kept, and one for all further ones. Nothing is kept of an
+        exception but its type and where it was raised.
+
+    Args:
+        most: Groups that are kept.
+    """
+
+    def __init__(self, most: int = MOST_GROUPS) -> None:
+        self._most = most
+        self._rows: dict[tuple[Failure, str, str, str], _Row] = {}
+
+    def note(  # noqa: PLR0917  # one by one is how they are known
+        self, failure: Failure, kind: str, name: str, agent: str, at_ns: int, trace_id: int
+    ) -> bool:
+        """
+        Count one failure.
+
+        Args:
+            failure: What it is like.
+            kind: Kind of the operation.
+            name: Its name.
+            agent: The agent that it belongs to, or empty.
+            at_ns: When it was, in nanoseconds since 1970.
+            trace_id: Its trace, or 0.
+
+        Returns:
+            False if there was no room for its group, and it was counted with all that have none.
+        """
+        key = (failure, kind, name, agent)
+        row = self._rows.get(key)
+        kept = row is not None or len(self._rows) < self._most
+        if row is None:
+            if not kept:
+                key = _NO_ROOM
+            row = self._rows.setdefault(key, _Row(at_ns))
+        row.count += 1
+        row.first_ns = min(row.first_ns, at_ns)
+        if at_ns >= row.last_ns:
+            row.last_ns = at_ns
+            row.trace_id = trace_id or row.trace_id
+        return kept
+
+    def groups(self) -> list[ErrorGroup]:
+        """Every group, that which was seen last first."""
+        found = [
+            ErrorGroup(
+                group=failure.group,
+                error_type=failure.error_type,
+                location=failure.location,
+                kind=kind,
+                name=name,
+                agent=agent,
+                count=row.count,
+                first_seen_ns=row.first_ns,
+                last_seen_ns=row.last_ns,
+                trace_id=f"{row.trace_id:032x}" if row.trace_id else None,
+            )
+            for (failure, kind, name, agent), row in self._rows.items()
+        ]
+        found.sort(key=_last_seen, reverse=True)
+        return found
+
+
+_NO_ROOM: Final = (Failure(OVERFLOW, OVERFLOW, OVERFLOW), OVERFLOW, OVERFLOW, OVERFLOW)
+
+
+def _last_seen(group: ErrorGroup) -> int:
+    return group.last_seen_ns
