@@ -130,6 +130,17 @@ class ProcessMetrics:
         text: bytes = generate_openmetrics(chosen)  # type: ignore[no-untyped-call]
         return text
 
+    def protobuf(self, names: Collection[str] = ()) -> bytes:
+        """
+        Prometheus' protobuf format.
+
+        Args:
+            names: Families or samples to show; by default all.
+        """
+        from agentmon.export.native import foreign_families  # noqa: PLC0415  # few ask for it
+
+        return foreign_families(_Chosen(self._registry, self._constant, names).collect())
+
 
 class _Chosen(Collector):
     """Some families of a registry, with more labels."""

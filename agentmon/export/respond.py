@@ -32,6 +32,7 @@ __all__ = [
     "METRICS",
     "OPENMETRICS",
     "PROMETHEUS",
+    "PROTOBUF",
     "STATUS",
     "Endpoint",
     "Mount",
@@ -47,7 +48,12 @@ STATUS = "/api/status"
 HEALTHY = "/-/healthy"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version={}; charset=utf-8"
+PROTOBUF = (
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+)
 
+_PROTOBUF_KIND = "application/vnd.google.protobuf"
+_PROTOBUF_PARAMETERS = {"proto": "io.prometheus.client.metricfamily", "encoding": "delimited"}
 _TEXT = "text/plain; charset=utf-8"
 _GZIP_BYTES = 1024  # less is not worth compressing
 _FIXED = (
@@ -123,6 +129,7 @@ class Endpoint:
         spans: Says what spans are made now: ``host`` or ``none``.
         process_metrics: Whether ``process_*`` and ``python_*`` metrics are shown as well.
         gate: Decides who is answered; by default everybody is.
+        native_histograms: Whether clients that ask for protobuf get it, with native histograms.
     """
 
     def __init__(
@@ -134,8 +141,10 @@ class Endpoint:
         spans: Callable[[], str] = lambda: "none",
         process_metrics: bool = True,
         gate: Gate | None = None,
+        native_histograms: bool = False,
     ) -> None:
         self._registry = registry
+        self._native = native_histograms
         self.gate = gate
         self._service = service
         self._region = region
@@ -201,23 +210,25 @@ class Endpoint:
     def _metrics(self, query: str, headers: Mapping[str, str]) -> Response:
         begun_ns = self._registry.clock()
         names = frozenset(parse_qs(query).get("name[]", ()))
+        kind = _form(headers.get("accept", ""), native=self._native)
         families = [
             family
-            for family in self.families()
+            for family in self.families(cells=kind == PROTOBUF)
             if not names or not names.isdisjoint(_names(family.metric))
         ]
-        version = _openmetrics_version(headers.get("accept", ""))
         process = self._process_part()
-        if version is None:
+        if kind == PROTOBUF:
+            from agentmon.export.native import render  # noqa: PLC0415  # few ask for it
+
+            body = render(families, self.constant)
+            body += b"" if process is None else process.protobuf(names)
+        elif kind == PROMETHEUS:
             body = self._renderer.prometheus(families)
-            if process is not None:
-                body += process.prometheus(names)
-            kind = PROMETHEUS
+            body += b"" if process is None else process.prometheus(names)
         else:
             body = self._renderer.openmetrics(families)
             if process is not None:
                 body = body.removesuffix(b"# EOF\n") + process.openmetrics(names)
-            kind = OPENMETRICS.format(version)
         ended_ns = self._registry.clock()
         with self._lock:
             self._scrapes += 1
@@ -225,11 +236,19 @@ class Endpoint:
             self._scrape_ns = ended_ns - begun_ns
         return _response(200, kind, body, (("Vary", "Accept, Accept-Encoding"),))
 
-    def families(self) -> list[Family]:
-        """Every metric of agentmon with its samples, those of the endpoint itself included."""
+    def families(self, *, cells: bool = False) -> list[Family]:
+        """
+        Every metric of agentmon with its samples, those of the endpoint itself included.
+
+        Args:
+            cells: Whether durations come with the counts of all cells.
+        """
         with self._lock:
             scrapes, scrape_ns = self._scrapes, self._scrape_ns
-        families = [*self._registry.collect(), Family(catalogue.SCRAPES, [((), scrapes)])]
+        families = [
+            *self._registry.collect(cells=cells),
+            Family(catalogue.SCRAPES, [((), scrapes)]),
+        ]
         if scrape_ns is not None:
             families.append(Family(catalogue.SCRAPE_DURATION, [((), scrape_ns / 1e9)]))
         if self.gate is not None:
@@ -365,23 +384,29 @@ def _accepts_gzip(accepted: str) -> bool:
     return codings.get("gzip", codings.get("*", 0.0)) > 0
 
 
-def _openmetrics_version(accepted: str) -> str | None:
-    """The version of OpenMetrics that the client likes best, or None if it likes 0.0.4 better."""
+def _form(accepted: str, *, native: bool) -> str:
+    """The content type that the client likes best; that of 0.0.4 if it says nothing."""
     best: tuple[float, bool] = (0.0, False)
-    version: str | None = None
+    form = PROMETHEUS
     for kind, parameters, quality in _preferences(accepted):
         if kind == "application/openmetrics-text":
-            offered = parameters.get("version", "1.0.0")
-            if offered not in ("1.0.0", "0.0.1"):
+            version = parameters.get("version", "1.0.0")
+            if version not in ("1.0.0", "0.0.1"):
                 continue
+            offered = OPENMETRICS.format(version)
+        elif kind == _PROTOBUF_KIND:
+            wanted = _PROTOBUF_PARAMETERS.items() <= parameters.items()
+            if not native or not wanted:
+                continue
+            offered = PROTOBUF
         elif kind in ("text/plain", "text/*", "*/*"):
-            offered = None
+            offered = PROMETHEUS
         else:
             continue
         rank = (quality, "*" not in kind)
         if rank > best and quality > 0:
-            best, version = rank, offered
-    return version
+            best, form = rank, offered
+    return form
 
 
 def _preferences(header: str) -> Iterable[tuple[str, dict[str, str], float]]:

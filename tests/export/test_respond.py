@@ -15,7 +15,14 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
 from agentmon._version import __version__
-from agentmon.export.respond import OPENMETRICS, PROMETHEUS, Endpoint, Mount, Response
+from agentmon.export.respond import (
+    OPENMETRICS,
+    PROMETHEUS,
+    PROTOBUF,
+    Endpoint,
+    Mount,
+    Response,
+)
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
 from agentmon.record.registry import Registry
@@ -54,7 +61,7 @@ def header(response: Response, name: str) -> str | None:
 class Broken(Registry):
     """A registry that cannot be read."""
 
-    def collect(self) -> list[catalogue.Metric]:  # type: ignore[override]
+    def collect(self, *, cells: bool = False) -> list[catalogue.Metric]:  # type: ignore[override]
         """Fail, with a secret in the message."""
         raise RuntimeError("secret")
 
@@ -168,6 +175,24 @@ def test_the_format_is_what_the_client_likes_best(
     assert response.body.endswith(b"# EOF\n") == ("openmetrics" in kind)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [
+        (PROMETHEUS_3, PROTOBUF),
+        (PROMETHEUS_3.replace("q=0.7", "q=0.5"), OPENMETRICS_1),
+        (PROMETHEUS_2, OPENMETRICS_1),
+        ("application/vnd.google.protobuf;proto=other.Message;encoding=delimited", PROMETHEUS),
+        ("application/vnd.google.protobuf", PROMETHEUS),
+        ("", PROMETHEUS),
+    ],
+)
+def test_protobuf_is_there_for_those_who_like_it_best(accepted: str, expected: str) -> None:
+    """With native histograms on, who likes the right protobuf best gets it, and others do not."""
+    endpoint = Endpoint(filled(), native_histograms=True)
+    response = get(endpoint, "/metrics", headers={"accept": accepted})
+    assert header(response, "Content-Type") == expected
+
+
 @pytest.mark.parametrize("accepted", ["gzip", "deflate, GZIP;q=0.5", "*", "br;q=1.0, *;q=0.1"])
 def test_a_long_answer_is_compressed_for_those_who_accept_it(
     endpoint: Endpoint, accepted: str
@@ -216,9 +241,9 @@ def test_the_endpoint_tells_on_itself() -> None:
     clock = ManualClock()
 
     class Slow(Registry):
-        def collect(self) -> list:  # type: ignore[type-arg]
+        def collect(self, *, cells: bool = False) -> list:  # type: ignore[type-arg]
             clock.advance(0.25)
-            return super().collect()
+            return super().collect(cells=cells)
 
     endpoint = Endpoint(Slow(Layout(), clock), process_metrics=False)
     first = get(endpoint, "/metrics").body.decode()
