@@ -26,7 +26,7 @@ logger = logging.getLogger("agentmon")
 #: Attempts of one push. What cannot be reached must not use up the whole of a deadline.
 _ATTEMPTS: Final = 4
 #: The most that is waited after the first attempt; twice as much after each further one.
-_FIRST_SECONDS: Final = 0.5
+_FIRST_SECONDS: Final = 0.25
 #: Of a push that nobody waits for.
 _GIVE_UP_SECONDS: Final = 30.0
 #: After a deadline, for a thread whose connection was cut to notice it.
