@@ -32,6 +32,8 @@ from agentmon.errors import (
 )
 from agentmon.instrument.call import Call, annotate, current, usage
 from agentmon.instrument.carry import carry, carrying
+from agentmon.instrument.correlate import LogContext, log_context
+from agentmon.instrument.evaluation import score
 from agentmon.instrument.operation import (
     Operation,
     agent,
@@ -62,6 +64,7 @@ __all__ = [
     "DeclarationError",
     "EndpointError",
     "Limits",
+    "LogContext",
     "OTLPMetrics",
     "Operation",
     "OperationSummary",
@@ -83,10 +86,12 @@ __all__ = [
     "flush",
     "handoff",
     "inject",
+    "log_context",
     "model_call",
     "prometheus_collector",
     "push",
     "received",
+    "score",
     "shutdown",
     "statistics",
     "step",

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
     from agentmon.instrument.active import Watch
+    from agentmon.instrument.failure_log import FailureLog
     from agentmon.instrument.span import Spans
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
     from agentmon.record.registry import Registry
+    from agentmon.tracing.log import LogRecord
     from agentmon.tracing.options import Target, Traces
 
 __all__ = [
@@ -218,7 +220,9 @@ def _start(settings: Settings) -> None:
         _runtime.pushing = pushing
         _runtime.outlets.append(pushing)  # last, so that it knows what the others have lost
     classifier = Classifier(settings.interrupts, settings.timeouts)
-    ACTIVE.turn_on(registry, classifier, spans, watch)
+    events = _events(settings)
+    failures = _failures(settings, events) if settings.failure_logs else None
+    ACTIVE.turn_on(registry, classifier, spans, watch, failures=failures, events=events)
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(shutdown)
@@ -301,6 +305,37 @@ def _owned_spans(settings: Settings, owned: Owned) -> tuple[Spans, Watch]:
     return spans, spans
 
 
+def _events(settings: Settings) -> Callable[[LogRecord], object] | None:
+    """What takes log records for a collector."""
+    from agentmon.instrument.host_log import to_host  # noqa: PLC0415  # loads OpenTelemetry's API
+
+    owned = settings.traces
+    if isinstance(owned, str):
+        return None if owned == "none" else to_host
+    if not owned.logs:
+        return to_host
+    from agentmon.export.logs import LogExport  # noqa: PLC0415  # only to export
+
+    export = LogExport(
+        owned.logs,
+        lambda: _resource(settings),
+        _count,
+        delay_s=owned.delay_s,
+        give_up_s=owned.export_timeout_s,
+    )
+    export.start()
+    _runtime.outlets.append(export)
+    return export.sink
+
+
+def _failures(settings: Settings, events: Callable[[LogRecord], object] | None) -> FailureLog:
+    """What reports failures."""
+    from agentmon.instrument.failure_log import FailureLog  # noqa: PLC0415  # likewise
+    from agentmon.redaction import standard  # noqa: PLC0415  # likewise
+
+    return FailureLog(events, settings.redact or standard)
+
+
 def _resource(settings: Settings) -> dict[str, Any]:
     from agentmon.tracing.resource import resource  # noqa: PLC0415
 
@@ -349,6 +384,7 @@ def _answering(settings: Settings, registry: Registry) -> Endpoint:
         spans=_spans_mode,
         process_metrics=settings.process_metrics,
         gate=Gate(settings.access),
+        native_histograms=settings.native_histograms,
     )
 
 
@@ -612,4 +648,9 @@ def _after_fork_in_child() -> None:
     _runtime.endpoint = _answering(settings, fresh)
     if _runtime.pushing is not None:
         _runtime.pushing.families = _runtime.endpoint.families
-    ACTIVE.turn_on(fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch)
+    failures, events = ACTIVE.failures, ACTIVE.events
+    if failures is not None:
+        failures.abandon()
+    ACTIVE.turn_on(
+        fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch, failures=failures, events=events
+    )

@@ -179,7 +179,8 @@ def refusal(reply: Reply, said: str, *, retryable: bool, secrets: Iterable[str])
         message = f"{message}: {said}"
     if retryable:
         return Answer("retry", message, after_seconds=_retry_after(reply))
-    return Answer("failed", message)
+    unknown = status in (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED)
+    return Answer("failed", message, unknown=unknown)
 
 
 class _Wire:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from agentmon.instrument.failure_log import FailureLog
     from agentmon.instrument.site import Site
     from agentmon.instrument.span import Spans
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
+    from agentmon.tracing.log import LogRecord
 
 __all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "SPANS", "Active", "Switched", "Watch"]
 
@@ -68,6 +70,8 @@ class Active:
         "classifier",
         "clock",
         "conventions",
+        "events",
+        "failures",
         "lock",
         "mode",
         "plain_block",
@@ -89,6 +93,10 @@ class Active:
         #: How spans are named.
         self.conventions = Conventions()
         self.spans: Spans | None = None
+        #: Reports failures, if they are to be logged.
+        self.failures: FailureLog | None = None
+        #: Takes log records for a collector, if there is a way to one.
+        self.events: Callable[[LogRecord], object] | None = None
         #: Looks for a tracer provider that the host sets later.
         self.watch: Watch | None = None
         self.sites: WeakSet[Switched] = WeakSet()
@@ -102,6 +110,9 @@ class Active:
         spans: Spans | None = None,
         watch: Watch | None = None,
         mode: int | None = None,
+        *,
+        failures: FailureLog | None = None,
+        events: Callable[[LogRecord], object] | None = None,
     ) -> None:
         """
         Record into *registry* from now on.
@@ -112,6 +123,8 @@ class Active:
             spans: Makes spans of calls as well.
             watch: Asked now and then whether there is a reason to make spans by now.
             mode: By default SPANS where there are any, else METRICS.
+            failures: Reports failures.
+            events: Takes log records for a collector.
         """
         with self.lock:
             self._switch(OFF)
@@ -120,6 +133,9 @@ class Active:
             self.classifier = classifier
             self._make_spans(spans)
             self.watch = watch
+            self.failures = failures
+            self.events = events
+            registry.late = None if failures is None else failures.late
             for site in self._every_site():
                 site.forget()
             self._switch(mode or (METRICS if spans is None else SPANS))
@@ -131,6 +147,8 @@ class Active:
             self.registry = None
             self._make_spans(None)
             self.watch = None
+            self.failures = None
+            self.events = None
             for site in self._every_site():
                 site.forget()
 

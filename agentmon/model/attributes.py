@@ -36,6 +36,12 @@ AGENT_OPERATION: Final = "agentmon.agent.operation"
 HANDOFF_SOURCE: Final = "agentmon.handoff.source.name"
 HANDOFF_TARGET: Final = "agentmon.handoff.target.name"
 OUTCOME: Final = "agentmon.outcome"
+#: On log records of failures: what they have in common, where they were raised, how long the call
+#: took in seconds, and how many alike were not sent before it.
+ERROR_GROUP: Final = "agentmon.error.group"
+ERROR_LOCATION: Final = "agentmon.error.location"
+DURATION: Final = "agentmon.duration"
+HELD_BACK: Final = "agentmon.held_back"
 #: On a link: what the other span is to this one.
 LINK: Final = "agentmon.link"
 

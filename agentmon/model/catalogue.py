@@ -245,6 +245,11 @@ DROP_REASONS: dict[str, str] = {
     "bad_context": "No context could be written to what inject() got, or read from what received() "
     "got; it was left out.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
+    "log_error": "A log handler, or the hook for redaction, raised on the record of a failure.",
+    "log_queue_full": "A log record was made while as many waited as may; it was not exported.",
+    "log_export_failed": "A log record could not be exported: refused, given up, or no time was "
+    "left.",
+    "log_rejected": "A log record was sent, and the collector said that it rejected it.",
     "span_queue_full": "A span ended while as many waited as may; it was not exported.",
     "span_export_failed": "A span could not be exported: refused, given up, or no time was left.",
     "span_rejected": "A span was sent, and the collector said that it rejected it.",

@@ -41,12 +41,14 @@ class Answer:
         message: What went wrong, fit to be shown.
         rejected: How much of what was accepted was rejected after all.
         after_seconds: When to try again, if the collector said so.
+        unknown: Whether the collector does not know what was sent at all.
     """
 
     verdict: Literal["accepted", "retry", "failed"]
     message: str = ""
     rejected: int = 0
     after_seconds: float | None = None
+    unknown: bool = False
 
 
 class Transport(Protocol):

@@ -154,7 +154,7 @@ class GRPCTransport:
                 after = retry_delay(value)
         if code in _RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is not None):
             return Answer("retry", message, after_seconds=after)
-        return Answer("failed", message)
+        return Answer("failed", message, unknown=code is grpc.StatusCode.UNIMPLEMENTED)
 
 
 def _before_fork() -> None:

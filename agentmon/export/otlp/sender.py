@@ -87,6 +87,8 @@ class Sender:
         rejected: The reason of what the collector took and then threw away.
         what: What is sent, for messages.
         retry: How often it is tried.
+        rest_seconds: How long a collector is left alone that does not know what is sent to it;
+            meanwhile all is counted as lost.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Sender:
         rejected: str = "span_rejected",
         what: str = "spans",
         retry: Retry | None = None,
+        rest_seconds: float = 0.0,
     ) -> None:
         self._way = way
         self._timeout_seconds = destination.timeout_seconds
@@ -108,6 +111,7 @@ class Sender:
         self._rejected = rejected
         self._what = what
         self._retry = retry or Retry()
+        self._rest_seconds = rest_seconds
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -116,6 +120,7 @@ class Sender:
         self._not_before = 0.0
         self._demanded = False  # whether it is the collector that asked to wait
         self._hopeless = False
+        self._rests_until = -math.inf
         self._state: _State = "fine"
         self._said: dict[_State, float] = {}
         self._lost = 0
@@ -129,6 +134,9 @@ class Sender:
             items: How many spans, records or points are in it.
             patience: How long it may take.
         """
+        if time.monotonic() < self._rests_until:
+            self.lose(items)
+            return
         packed = self._way.pack(body)
         until = time.monotonic() + self._retry.give_up_seconds
         while not self._hopeless and self._turn_comes(until, patience):
@@ -197,6 +205,8 @@ class Sender:
         self._not_before = 0.0
         if answer.verdict == "failed":
             self.lose(items)
+            if answer.unknown:
+                self._rests_until = time.monotonic() + self._rest_seconds
             self._say("refused", f"are refused by {self._where}: {answer.message}")
             return
         rejected = min(answer.rejected, items)
