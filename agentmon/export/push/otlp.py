@@ -116,8 +116,8 @@ class Collector:
         origin: Where the metrics come from.
     """
 
-    #: The resource names the process.
-    distinct = True
+    #: The resource tells processes apart.
+    conflict = ""
 
     def __init__(self, options: OTLPMetrics, origin: Origin) -> None:
         self._options = options

@@ -35,9 +35,6 @@ _GRACE_SECONDS: Final = 0.5
 _QUIET_SECONDS: Final = 60.0
 _GLANCE_SECONDS: Final = 0.02
 _TOO_LONG: Final = "it takes too long"
-_FORKED: Final = (
-    "this process was forked and would overwrite what its parent pushes: put {pid} into the name"
-)
 
 
 class _Asked:
@@ -74,7 +71,7 @@ class _Pusher:
         self._every = every
         self._families = families
         self._failed = failed
-        self._mute = False
+        self._mute = ""
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -98,7 +95,7 @@ class _Pusher:
         asked = _Asked(seconds, last=last)
         thread = self._thread
         if self._mute:
-            asked.done.put(_FORKED)
+            asked.done.put(self._mute)
         elif thread is None or thread is current_thread() or not thread.is_alive():
             asked.done.put(self._push(asked.until, last=last))
             self._over = last
@@ -132,7 +129,7 @@ class _Pusher:
         """Let go of everything, once the last push was waited for."""
         thread = self._thread
         if self._mute and self._recorded():
-            logger.warning("agentmon: nothing is pushed to %s: %s", self._place, _FORKED)
+            logger.warning("agentmon: nothing is pushed to %s: %s", self._place, self._mute)
         if thread is not None and thread is not current_thread():
             thread.join(_GRACE_SECONDS)
             if thread.is_alive():  # it hangs where it cannot be cut off, and uses the connection
@@ -144,7 +141,8 @@ class _Pusher:
         had_one = self._thread is not None
         self._begin_anew()
         self._place.abandon()
-        self._mute = not self._place.distinct
+        conflict = self._place.conflict
+        self._mute = f"this process was forked: {conflict}" if conflict else ""
         if had_one and not self._mute:
             self.start()
 

@@ -101,7 +101,11 @@ class Gateway:
         self._labels = {"job": options.job or origin.job, **(options.grouping or {})}
         self._renderer = Renderer(origin.constant_labels)
         self._line = Line(options)
-        self.distinct = any(PID in value for value in self._labels.values())
+        self.conflict = (
+            ""
+            if any(PID in value for value in self._labels.values())
+            else f"it would replace the group of its parent; put {PID} into a label of the grouping"
+        )
         self.abort = self._line.abort
         self.close = self._line.close
         self.abandon = self._line.abandon

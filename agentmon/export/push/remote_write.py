@@ -102,7 +102,11 @@ class Receiver:
             **(options.labels or {}),
         }
         self._line = Line(options)
-        self.distinct = any(PID in value for value in self._labels.values())
+        self.conflict = (
+            ""
+            if any(PID in value for value in self._labels.values())
+            else f"its samples would be mixed with those of its parent; put {PID} into a label"
+        )
         self.abort = self._line.abort
         self.close = self._line.close
         self.abandon = self._line.abandon

@@ -90,8 +90,8 @@ class Target(Protocol):
     """
 
     @property
-    def distinct(self) -> bool:
-        """Whether what this process pushes there is told from what its children push."""
+    def conflict(self) -> str:
+        """What a forked child would do to what its parent pushes; empty if they are told apart."""
         ...
 
     def prepare(self, moment: Moment) -> Iterable[Attempt]:

@@ -15,16 +15,7 @@ from functools import partial
 from typing import Final
 
 from agentmon.export.otlp.answer import Answer
-from agentmon.export.push.target import (
-    PID,
-    Attempt,
-    FilePath,
-    Moment,
-    Origin,
-    check_every,
-    named,
-    refuse,
-)
+from agentmon.export.push.target import Attempt, FilePath, Moment, Origin, check_every, refuse
 from agentmon.export.text import Renderer
 
 __all__ = ["File", "Textfile"]
@@ -39,8 +30,8 @@ class Textfile:
     A file for the textfile collector of the node exporter, for ``configure(push=...)``.
 
     Args:
-        path: The file; the node exporter reads those whose names end in ``.prom``. ``{pid}`` in it
-            stands for the id of the process. Its folder has to be there when it is written.
+        path: The file; the node exporter reads those whose names end in ``.prom``. Its folder has
+            to be there when it is written.
         every: Write it each so many seconds too; by default only at the end, and on `push`.
 
     Raises:
@@ -79,14 +70,14 @@ class File:
         self._options = options
         self._path = str(options.path)
         self._renderer = Renderer(origin.constant_labels)
-        self.distinct = PID in self._path
+        self.conflict = "it would overwrite the file of its parent"
 
     def __str__(self) -> str:
         return str(self._options)
 
     def prepare(self, moment: Moment) -> Iterator[Attempt]:
         """What writes the file."""
-        yield partial(_written, named(self._path), self._renderer.prometheus(moment.families))
+        yield partial(_written, self._path, self._renderer.prometheus(moment.families))
 
     def abort(self) -> None:
         """Nothing: writing cannot be cut off."""

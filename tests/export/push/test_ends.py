@@ -98,14 +98,36 @@ def test_a_forked_child_does_not_overwrite_what_its_parent_pushes(tmp_path: Path
     assert done.returncode == 0
     assert calls(tmp_path / "a.prom") == 4
     assert done.stderr.count("agentmon: nothing is pushed to textfile=") == 1
-    assert done.stderr.count("put {pid} into the name") == 1
+    assert done.stderr.endswith(
+        ": this process was forked: it would overwrite the file of its parent\n"
+    )
 
 
+#: Pushes to a gateway, where each process has a group of its own.
+GROUPS = BEGIN.replace(
+    "push=sys.argv[1]", "push=agentmon.Pushgateway(sys.argv[1], grouping={'worker': '{pid}'})"
+)
+
+
+def grouped(url: str) -> dict[str, float]:
+    """How many calls each group of a gateway has, by its worker."""
+    with urlopen(f"{url}/metrics") as reply:
+        found = samples(reply.read().decode(), "job", "instance")
+    return {
+        dict(labels)["worker"]: value
+        for (name, labels), value in found.items()
+        if name == "agentmon_tool_calls_total" and ("outcome", "ok") in labels
+    }
+
+
+@pytest.mark.servers
 def test_a_forked_child_pushes_what_it_recorded_itself(tmp_path: Path) -> None:
-    """Where the path tells processes apart, each has a file with its own calls."""
-    done = run(BEGIN + FORKS, f"textfile={tmp_path}/a-{{pid}}.prom")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(map(str, map(calls, tmp_path.iterdir()))) == ["1", "4"]
+    """Where the grouping tells processes apart, each has a group with its own calls."""
+    with pushgateway(tmp_path) as url:
+        done = run(GROUPS + FORKS + "print(os.getpid())", url)
+        assert (done.returncode, done.stderr) == (0, "")
+        first, second = done.stdout.split()
+        assert sorted(grouped(url).items(), key=lambda item: item[1]) == [(first, 1), (second, 4)]
 
 
 MULTIPROCESSING = """
@@ -125,11 +147,13 @@ for push in (False, True):
 """
 
 
+@pytest.mark.servers
 def test_children_of_multiprocessing_push_when_they_are_told_to(tmp_path: Path) -> None:
     """They end without the end of an interpreter: what they push is what they push by hand."""
-    done = run(BEGIN + MULTIPROCESSING, f"textfile={tmp_path}/a-{{pid}}.prom")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(map(str, map(calls, tmp_path.iterdir()))) == ["1", "3"]
+    with pushgateway(tmp_path) as url:
+        done = run(GROUPS + MULTIPROCESSING, url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(grouped(url).values()) == [1, 3]
 
 
 def test_processes_are_told_apart_by_their_resource_in_otlp() -> None:

@@ -96,7 +96,7 @@ def test_a_forked_child_is_a_resource_of_its_own() -> None:
             for of in request.message.resource_metrics
         ]
     assert numbers == [1, 2]
-    assert target.distinct
+    assert target.conflict == ""
 
 
 # ---------------------------------------------------------------------- options

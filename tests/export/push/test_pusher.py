@@ -36,10 +36,10 @@ class Place:
     """
 
     def __init__(
-        self, *answers: Answer, every: float | None = None, distinct: bool = False
+        self, *answers: Answer, every: float | None = None, conflict: str = "it would clash"
     ) -> None:
         self.every = every
-        self.distinct = distinct
+        self.conflict = conflict
         self.answers = list(answers) or [ACCEPTED]
         self.moments: list[Moment] = []
         self.attempts = 0
@@ -421,7 +421,7 @@ def forked(function: Callable[[], object]) -> object:
 
 def test_a_child_that_can_be_told_pushes_its_own(pushing: Any) -> None:
     """A child whose samples differ from its parent's begins anew, with a thread of its own."""
-    place = Place(distinct=True)
+    place = Place(conflict="")
     it = pushing(place)
     assert it.it.push(5) == []
 
@@ -455,10 +455,7 @@ def test_a_child_that_would_overwrite_its_parent_pushes_nothing(pushing: Any, se
         it.it.close(5)
         return alive, wrong, len(place.moments), [said.get() for _ in range(said.qsize())]
 
-    why = (
-        "this process was forked and would overwrite what its parent pushes: put {pid} into the "
-        "name"
-    )
+    why = "this process was forked: it would clash"
     warned = [f"agentmon: nothing is pushed to the place: {why}"] if series else []
     assert forked(child) == (0, [f"the place: {why}"], 0, warned)
     assert not it.lost

@@ -140,10 +140,10 @@ def test_a_run_is_named_by_job_and_instance() -> None:
     origin = Origin({"service": "nightly"}, dict)
     plain = Receiver(RemoteWrite("http://h"), origin)
     assert plain._labels == {"job": "nightly", "instance": platform.node(), "service": "nightly"}
-    assert not plain.distinct
+    assert "put {pid} into a label" in plain.conflict
     own = Receiver(RemoteWrite("http://h", labels={"instance": "", "run": "{pid}"}), origin)
     assert own._labels == {"job": "nightly", "instance": "", "service": "nightly", "run": "{pid}"}
-    assert own.distinct
+    assert own.conflict == ""
     assert Receiver(RemoteWrite("http://h"), Origin({}, dict))._labels["job"] == "agentmon"
 
 

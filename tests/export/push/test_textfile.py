@@ -154,16 +154,6 @@ def test_the_process_may_change_its_folder(tmp_path: Path, monkeypatch: pytest.M
     assert names(tmp_path) == ["a.prom"]
 
 
-def test_a_process_can_have_a_file_of_its_own(tmp_path: Path) -> None:
-    """The id of the process stands where the path asks for it, and then children may write too."""
-    own, common = Textfile(tmp_path / "a-{pid}.prom"), Textfile(tmp_path / "a.prom")
-    assert File(own, ORIGIN).distinct
-    assert not File(common, ORIGIN).distinct
-    (attempt,) = File(own, ORIGIN).prepare(moment())
-    assert attempt(10.0).verdict == "accepted"
-    assert names(tmp_path) == [f"a-{os.getpid()}.prom"]
-
-
 def test_there_are_no_timestamps(tmp_path: Path) -> None:
     """No sample has a time, which the exporter would refuse."""
     written(tmp_path / "a.prom")
