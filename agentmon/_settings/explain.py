@@ -48,7 +48,7 @@ _LINK: Final = re.compile(r"\[(.*?)\]\(.*?\)")
 _UNUSABLE: Final = "cannot be used"
 
 _NAMED: Final = {setting.name: setting for setting in SETTINGS}
-_ACCESS, _FAILURE_LOGS = _NAMED["access"], _NAMED["failure_logs"]
+_ACCESS = _NAMED["access"]
 (_OFF,) = SDK_DISABLED.variables
 _PUSH, _TRACES = _NAMED["push"], _NAMED["traces"]
 
@@ -181,7 +181,6 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     access = _rows(ACCESS, environ, problems)
     _attempt(problems, access_from, environ)
     asked, pushes = _value(_TRACES, environ), _value(_PUSH, environ)
-    logs = _value(_FAILURE_LOGS, environ)
     off = _value(SDK_DISABLED, environ)
     _attempt(problems, pushed, pushes, environ, off)
     exports = isinstance(asked, Traces) and not off
@@ -204,14 +203,14 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     transport = {each: _rows(rows, environ, idle) for each, rows in TRANSPORT.items()}
     if exports:
         chosen = find(_TRACES, None, environ)
-        whole = _attempt(problems, owned, chosen, environ, logs)
+        whole = _attempt(problems, owned, chosen, environ)
         if whole is not None:  # a default may have to give way to what is set
             batch_size = str(whole.batch_size)
             spans = [
                 replace(row, value=batch_size) if row.name == "traces.batch_size" else row
                 for row in spans
             ]
-        for signal in ("traces", "logs") if logs else ("traces",):
+        for signal in ("traces", "logs"):
             places = _attempt(problems, destinations, signal, chosen, environ)
             if places is None:  # that was the first problem; there may be more
                 _rows(TRANSPORT[signal], environ, problems)
@@ -219,7 +218,7 @@ def explain(environ: Mapping[str, str]) -> Explanation:
     others = (
         Part(title, tuple(rows), used)
         for title, signal, used in (
-            ("Log records by OTLP, where it differs from spans", "logs", exports and logs),
+            ("Log records by OTLP, where it differs from spans", "logs", exports),
             (
                 "Metrics by OTLP, where it differs from spans",
                 "metrics",

@@ -56,14 +56,13 @@ class Owned:
     limits: Limits = USUAL_LIMITS
 
 
-def owned(found: Found, environ: Mapping[str, str], logs: bool) -> Owned:  # noqa: FBT001
+def owned(found: Found, environ: Mapping[str, str]) -> Owned:
     """
     Fill in what `Traces` does not say.
 
     Args:
         found: The setting ``traces``, whose value is a `Traces`.
         environ: Environment variables.
-        logs: Whether log records are sent too.
 
     Raises:
         ConfigError: If a value cannot be used, or two do not go together.
@@ -87,7 +86,7 @@ def owned(found: Found, environ: Mapping[str, str], logs: bool) -> Owned:  # noq
             _destination("traces", each, found, environ) if isinstance(each, str) else each
             for each in asked.to
         ),
-        logs=destinations("logs", found, environ) if logs else (),
+        logs=destinations("logs", found, environ),
         share=share,
         parent_based=parent_based,
         sampler=custom,

@@ -105,9 +105,7 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
     values["serve"] = values["serve"] or None  # an empty argument is an answer
     sdk_disabled = find(SDK_DISABLED, None, environ).value
     if isinstance(values["traces"], Traces):
-        values["traces"] = (
-            "none" if sdk_disabled else owned(found["traces"], environ, values["failure_logs"])
-        )
+        values["traces"] = "none" if sdk_disabled else owned(found["traces"], environ)
     values["push"] = pushed(values["push"], environ, sdk_disabled)
     sends = isinstance(values["traces"], Owned) or values["push"]
     return Settings(
