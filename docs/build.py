@@ -44,6 +44,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Push metrics": ("push", "Pushgateway", "Textfile", "RemoteWrite", "OTLPMetrics"),
     "Mark code": ("agent", "tool", "model_call", "workflow", "step", "handoff", "Operation"),
     "Calls": ("Call", "current", "usage", "annotate"),
+    "Say how good a call was": ("score",),
+    "Correlate logs": ("LogContext", "log_context"),
     "Threads": ("carry", "carrying"),
     "Processes": ("inject", "received"),
     "Look": ("statistics", "OperationSummary", "Summary"),

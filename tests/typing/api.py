@@ -6,6 +6,7 @@ What type checkers see of the public API. Never run; checked by mypy in strict m
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -180,6 +181,9 @@ with handle.active() as active:
 handle.end(error=ValueError())
 handle.end(outcome="cancelled")
 assert_type(agentmon.current(), agentmon.Call | None)
+assert_type(agentmon.log_context(), dict[str, str])
+agentmon.score("relevance", 0.5, label="pass", call=agentmon.current())
+logging.StreamHandler().addFilter(agentmon.LogContext())
 assert_type(handle.labels, dict[str, str])
 assert_type(handle.trace_id, str | None)
 
