@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any, Final, Protocol
 
+from agentmon.export.text import within_bucket_ns
 from agentmon.export.wire import data, double, text, varint, varint_field, zigzag
 from agentmon.model.exponential import exponential
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Family, HistogramState
+from agentmon.model.snapshot import Exemplar, Family, HistogramState
 
 __all__ = ["foreign_families", "render"]
 
@@ -28,6 +29,7 @@ _TYPES: Final = {
 }
 _VALUE_FIELD: Final = {_GAUGE: 2, _COUNTER: 3}
 _INFINITY: Final = float("inf")
+_NS: Final = 10**9
 
 
 class ForeignMetric(Protocol):
@@ -95,16 +97,26 @@ def _value(metric: Metric, kind: int, value: float | HistogramState) -> bytes:
     return data(_VALUE_FIELD[kind], double(1, value))
 
 
+def _exemplar(state: HistogramState, place: int, exemplar: Exemplar) -> bytes:
+    labels = _labels(
+        (("trace_id", f"{exemplar.trace_id:032x}"), ("span_id", f"{exemplar.span_id:016x}"))
+    )
+    value_s = within_bucket_ns(state, place, exemplar.duration_ns) / _NS
+    seconds, rest_ns = divmod(exemplar.at_ns, _NS)
+    at = varint_field(1, seconds) + varint_field(2, rest_ns)
+    return data(3, labels + double(2, value_s) + data(3, at))
+
+
 def _histogram(metric: Metric, state: HistogramState) -> bytes:
     if state.cells is None:
         raise TypeError(f"{metric.sample}: got a histogram without its cells")
     native = exponential(state.layout, state.cells)
     edges = (*state.layout.edges_s, _INFINITY)
-    parts = [varint_field(1, state.count), double(2, state.sum_ns / 1e9)]
-    parts.extend(
-        data(3, varint_field(1, below) + double(2, edge))
-        for below, edge in zip(accumulate(state.buckets), edges, strict=True)
-    )
+    parts = [varint_field(1, state.count), double(2, state.sum_ns / _NS)]
+    shown = state.exemplars or {}
+    for place, (below, edge) in enumerate(zip(accumulate(state.buckets), edges, strict=True)):
+        exemplar = _exemplar(state, place, shown[place]) if place in shown else b""
+        parts.append(data(3, varint_field(1, below) + double(2, edge) + exemplar))
     parts += (
         varint_field(5, zigzag(native.schema)),
         double(6, native.zero_threshold_s),

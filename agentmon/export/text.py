@@ -15,7 +15,7 @@ from agentmon.model.metric import Kind, Metric
 from agentmon.model.outcome import OUTCOMES
 from agentmon.model.snapshot import ByOutcome, Family, HistogramState, Sample
 
-__all__ = ["Renderer", "edge_text", "number_text", "seconds_text"]
+__all__ = ["Renderer", "edge_text", "number_text", "seconds_text", "within_bucket_ns"]
 
 _NS = 10**9
 _SLACK = 64  # lines that are kept although their series are gone
@@ -50,7 +50,7 @@ class Renderer:
             name = metric.sample
             kind = "gauge" if metric.kind is Kind.INFO else metric.kind.value
             parts.append(f"# HELP {name} {_escape_help(metric.help)}\n# TYPE {name} {kind}\n")
-            parts.extend(self._samples(family))
+            parts.extend(self._samples(family, exemplars=False))
         return "".join(parts).encode()
 
     def openmetrics(self, families: Iterable[Family]) -> bytes:
@@ -63,14 +63,15 @@ class Renderer:
             parts.append(f"# TYPE {name} {metric.kind.value}\n")
             if metric.unit.value:
                 parts.append(f"# UNIT {name} {metric.unit.value}\n")
-            parts.extend(self._samples(family))
+            parts.extend(self._samples(family, exemplars=True))
         parts.append("# EOF\n")
         return "".join(parts).encode()
 
-    def _samples(self, family: Family) -> Iterable[str]:
+    def _samples(self, family: Family, *, exemplars: bool) -> Iterable[str]:
         metric, samples = family.metric, family.samples
         if metric.kind is Kind.HISTOGRAM:
-            return self._histograms(metric, samples, self._known(metric, _Labels, len(samples)))
+            known = self._known(metric, _Labels, len(samples))
+            return self._histograms(metric, samples, known, exemplars=exemplars)
         if isinstance(samples, ByOutcome):
             groups = samples.groups
             known = self._known(metric, _Groups, len(groups))
@@ -89,7 +90,12 @@ class Renderer:
         return known
 
     def _histograms(
-        self, metric: Metric, samples: Iterable[Sample], known: Mapping[tuple[str, ...], str]
+        self,
+        metric: Metric,
+        samples: Iterable[Sample],
+        known: Mapping[tuple[str, ...], str],
+        *,
+        exemplars: bool,
     ) -> Iterable[str]:
         name = metric.sample
         for labels, state in samples:
@@ -98,6 +104,8 @@ class Renderer:
             inner = known[labels]
             outer = f"{{{inner[:-1]}}}" if inner else ""
             buckets = self._buckets(metric, state.layout.edges_s) % (*accumulate(state.buckets),)
+            if exemplars and state.exemplars:
+                buckets = _with_exemplars(buckets, state)
             # No label is in the text yet, so the only NULs in it are the template's.
             yield buckets.replace("\0", inner)
             yield (
@@ -118,6 +126,23 @@ class Renderer:
         """The labels of one sample, constant ones first, without braces."""
         own = _pairs(metric.label_names, values)
         return f"{self._constant},{own}" if self._constant and own else self._constant or own
+
+
+def _with_exemplars(buckets: str, state: HistogramState) -> str:
+    """The bucket lines of one histogram with the traces that stand for them."""
+    lines = buckets.split("\n")
+    for place, exemplar in (state.exemplars or {}).items():
+        trace, span = f"{exemplar.trace_id:032x}", f"{exemplar.span_id:016x}"
+        value = seconds_text(within_bucket_ns(state, place, exemplar.duration_ns))
+        at = seconds_text(exemplar.at_ns)
+        lines[place] += f' # {{trace_id="{trace}",span_id="{span}"}} {value} {at}'
+    return "\n".join(lines)
+
+
+def within_bucket_ns(state: HistogramState, place: int, duration_ns: int) -> int:
+    """A duration, at most the edge of its bucket, which it may exceed by a part of a cell."""
+    edges_s = state.layout.edges_s
+    return min(duration_ns, round(edges_s[place] * _NS)) if place < len(edges_s) else duration_ns
 
 
 class _Prefixes(dict[tuple[str, ...], str]):

@@ -14,6 +14,7 @@ from agentmon.instrument.active import ACTIVE, DETAILS, OFF
 from agentmon.instrument.failure import fingerprint
 from agentmon.model.attributes import FACTS, LINK
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
+from agentmon.record.exemplar import Examples
 from agentmon.record.limits import FULL
 
 if TYPE_CHECKING:
@@ -457,6 +458,7 @@ def conclude(
         plain.append(duration_ns)
         if span is not None:
             span.close(duration_ns, OK, None, None)
+            _exemplify(recorder, OK, span)
         if len(plain) >= FULL:
             recorder.relieve()
         return
@@ -484,6 +486,31 @@ def conclude(
         recorder.relieve()
     if span is not None:
         span.close(duration_ns, outcome, error, error_type)
+        _exemplify(recorder, outcome, span)
+    failures = ACTIVE.failures
+    if failures is not None and outcome in (ERROR, TIMEOUT):
+        failures.report(
+            recorder,
+            outcome,
+            duration_ns,
+            ended_ns,
+            failure=failure,
+            error_type=error_type,
+            error=error,
+            span=span,
+        )
+
+
+def _exemplify(recorder: Recorder, outcome: str, span: OpenSpan) -> None:
+    """Let the trace of a call that has ended stand for others."""
+    if not span.trace_id:
+        return
+    if recorder.examples is None:
+        recorder.examples = Examples()
+    if outcome == OK:
+        recorder.examples.note(span)
+    else:
+        recorder.examples.note_failed(outcome, span)
 
 
 def activate(call: Call) -> Before | None:

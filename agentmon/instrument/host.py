@@ -46,7 +46,7 @@ class HostSpan(InContext):
         self.begun_ns = begun_ns
         self.ended_ns = 0
         context = span.get_span_context()
-        self.flags = context.trace_flags
+        self.flags = int(context.trace_flags)
         self.span_id = context.span_id
         self.trace_id = context.trace_id if context.trace_flags.sampled else 0
 

@@ -25,6 +25,7 @@ from agentmon.instrument.call import (
 )
 from agentmon.instrument.span import InContext, OpenSpan, Shapes, describe, note_tokens, quietly
 from agentmon.model.outcome import ERROR, OK
+from agentmon.record.exemplar import Examples
 from agentmon.record.limits import FULL
 from agentmon.tracing.context import SPAN_KEY, attach, present
 from agentmon.tracing.ids import random_bits
@@ -109,7 +110,7 @@ class Unsampled(InContext):
 
     __slots__ = ("_span",)
 
-    trace_id: int = 0
+    trace_id = span_id = flags = begun_ns = ended_ns = 0
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -237,6 +238,13 @@ class Traced(Call):
             plain.append(duration_ns)
             if not span.ended_ns:
                 span.ended_ns = span.begun_ns + duration_ns
+                examples = recorder.examples
+                if examples is None:
+                    recorder.examples = examples = Examples()
+                examples.latest = span
+                peak = examples.peak
+                if peak is None or duration_ns > peak.ended_ns - peak.begun_ns:
+                    examples.peak = span
                 span.sink(span)
             if len(plain) >= FULL:
                 recorder.relieve()

@@ -50,9 +50,17 @@ class OpenSpan(Protocol):
 
     Attributes:
         trace_id: Id of its trace; 0 where the span is not recorded.
+        span_id: Its own id.
+        flags: W3C trace flags.
+        begun_ns: When it began, in nanoseconds since 1970.
+        ended_ns: When it ended; 0 while it is open.
     """
 
     trace_id: int
+    span_id: int
+    flags: int
+    begun_ns: int
+    ended_ns: int
 
     def get_span_context(self) -> SpanContext:
         """Its ids, as others pass them on."""

@@ -11,7 +11,7 @@ Source: HdrHistogram, ``AbstractHistogram`` (unit magnitude, sub-bucket count, c
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -105,6 +105,10 @@ class Layout:
         if shift <= self.unit:
             return value_ns >> self.unit
         return (value_ns >> shift) + ((shift - self.unit) << self.half)
+
+    def bucket(self, value_ns: int) -> int:
+        """Place of the classic bucket that a duration is counted in."""
+        return bisect_right(self.bucket_ends, self.index(min(max(value_ns, 0), self.highest_ns)))
 
     def counts(self, ordered_ns: list[int]) -> dict[int, int]:
         """

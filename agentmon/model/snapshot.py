@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from agentmon.model.buckets import Layout
 from agentmon.model.metric import Metric
@@ -19,6 +19,7 @@ __all__ = [
     "ByOutcome",
     "CallRecord",
     "ErrorGroup",
+    "Exemplar",
     "Family",
     "HistogramState",
     "OperationSnapshot",
@@ -27,6 +28,23 @@ __all__ = [
     "Snapshot",
     "Value",
 ]
+
+
+class Exemplar(NamedTuple):
+    """
+    A call whose trace can be looked at.
+
+    Args:
+        trace_id: Id of the trace.
+        span_id: Id of the call's span.
+        duration_ns: How long it took.
+        at_ns: When it ended, in nanoseconds since 1970.
+    """
+
+    trace_id: int
+    span_id: int
+    duration_ns: int
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,7 @@ class HistogramState:
         count: Durations recorded.
         sum_ns: Their sum, exact, in nanoseconds.
         cells: Counts by cell, where they were asked for.
+        exemplars: The newest trace of each classic bucket that has one, by its place.
     """
 
     layout: Layout
@@ -47,6 +66,7 @@ class HistogramState:
     count: int
     sum_ns: int
     cells: Mapping[int, int] | None = None
+    exemplars: Mapping[int, Exemplar] | None = None
 
 
 Value: TypeAlias = "int | float | HistogramState"

@@ -11,7 +11,7 @@ from array import array
 from itertools import pairwise
 
 from agentmon.model.buckets import Layout
-from agentmon.model.snapshot import HistogramState
+from agentmon.model.snapshot import Exemplar, HistogramState
 from agentmon.record.batch import Batch
 
 __all__ = ["Histogram"]
@@ -33,6 +33,7 @@ class Histogram:
         "_first",
         "_layout",
         "count",
+        "exemplars",
         "max_ns",
         "min_ns",
         "squares_ns2",
@@ -44,6 +45,8 @@ class Histogram:
         self._first = 0
         self._counts = array("I")
         self.count = 0
+        #: The newest trace of each classic bucket, by its place; None while there is none.
+        self.exemplars: dict[int, Exemplar] | None = None
         self.sum_ns = 0
         self.squares_ns2 = 0
         self.min_ns = 0
@@ -65,6 +68,11 @@ class Histogram:
         self.sum_ns += batch.sum_ns
         self.squares_ns2 += batch.squares_ns2
 
+    def show(self, exemplar: Exemplar) -> None:
+        """Let a call's trace stand for its bucket."""
+        place = self._layout.bucket(exemplar.duration_ns)
+        self.exemplars = {**(self.exemplars or {}), place: exemplar}
+
     def cells(self) -> dict[int, int]:
         """Counts of the cells that have any, by index, rising."""
         return {index: n for index, n in enumerate(self._counts, self._first) if n}
@@ -81,7 +89,7 @@ class Histogram:
         # Summed when asked for: scrapes are rare, and folds are not.
         buckets = tuple(sum(counts[begin:end]) for begin, end in pairwise([0, *ends]))
         every = self.cells() if cells else None
-        return HistogramState(self._layout, buckets, self.count, self.sum_ns, every)
+        return HistogramState(self._layout, buckets, self.count, self.sum_ns, every, self.exemplars)
 
     def _reach(self, low: int, high: int) -> None:
         """Make room for the cells from *low* to *high*."""

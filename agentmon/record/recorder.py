@@ -4,6 +4,7 @@ The write side of a series: append now, fold later.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agentmon.model.buckets import Layout
     from agentmon.record.clock import Clock
     from agentmon.record.declaration import Declaration, Scope
+    from agentmon.record.exemplar import Examples, Found
     from agentmon.record.failures import Failure
     from agentmon.record.series import Series
 
@@ -37,20 +39,23 @@ class Notes(Protocol):
     lock: RLock
     #: Whether the holder of the lock is folding or reading.
     busy: bool
-    #: Warnings to be logged once the lock is released.
-    unsaid: list[tuple[str, int]]
+    #: What is to be logged once the lock is released.
+    unsaid: list[Callable[[], object]]
 
     def say(self) -> None:
-        """Log what is to be warned of."""
+        """Log what is to be logged."""
 
     def drop(self, reason: str, n: int) -> None:
         """Count recordings that could not be kept as they came."""
 
-    def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
-        """Take note of the longest of some calls that returned."""
+    def note_returned(self, series: Series, ended_ns: int, longest_ns: int, trace_id: int) -> None:
+        """Take note of the longest of some calls that returned, and of its trace or 0."""
 
     def note_detail(self, series: Series, detail: Detail) -> None:
         """Take note of one call."""
+
+    def note_late(self, recorder: Recorder, ended_ns: int, duration_ns: int) -> None:
+        """Take note of a call that returned, and took longer than it may."""
 
     def bounded_error(self, error_type: str) -> str:
         """The error type, or ``other`` where there are too many."""
@@ -90,6 +95,7 @@ class Recorder:
         "_notes",
         "declaration",
         "details",
+        "examples",
         "live",
         "plain",
         "scope",
@@ -113,6 +119,8 @@ class Recorder:
         self.details: list[Detail] = []
         #: Token type and number, as calls reported them; only those of models do.
         self.usage: list[tuple[str, int]] = [] if declaration.kind == "model_call" else _NO_USAGE
+        #: Traces of some of the calls; made for the first call that has a span.
+        self.examples: Examples | None = None
         #: When each call in flight began, by an object that is the call's own.
         self.live: dict[object, int] = {}
 
@@ -127,33 +135,44 @@ class Recorder:
         # Eight threads that all wait for one lock would do little else.
         if lock.acquire(blocking=max(len(self.plain), len(self.details)) >= CROWDED):
             try:
-                self.fold()
+                folded = self._fold()
             finally:
                 lock.release()
+            if folded and self._notes.unsaid:
+                self._notes.say()
 
     def fold(self) -> None:
         """Move everything that waits into the series."""
         notes = self._notes
         with notes.lock:
-            if notes.busy:
-                return
-            notes.busy = True
-            try:
-                if self.plain:
-                    self._fold_plain()
-                if self.details:
-                    self._fold_details()
-                if self.usage:
-                    self._fold_usage()
-            finally:
-                notes.busy = False
-        if notes.unsaid:
+            folded = self._fold()
+        if folded and notes.unsaid:
             notes.say()
+
+    def _fold(self) -> bool:
+        """Fold, with the lock held; False where its holder was interrupted while doing so."""
+        notes = self._notes
+        if notes.busy:
+            return False
+        notes.busy = True
+        try:
+            found = () if self.examples is None else self.examples.take(OK)
+            if self.plain:
+                self._fold_plain(found)
+            if self.details:
+                self._fold_details()
+            for outcome, exemplar in found:
+                self.series.show(outcome, exemplar)
+            if self.usage:
+                self._fold_usage()
+        finally:
+            notes.busy = False
+        return True
 
     # Both take what waits out of its list only when all that can be worked out before is: what a
     # signal handler raises up to then costs nothing.
 
-    def _fold_plain(self) -> None:
+    def _fold_plain(self, found: Sequence[Found]) -> None:
         waiting = self.plain[:]
         values = waiting
         ended_ns = min(self.until_ns - 1, self._notes.clock())
@@ -166,9 +185,12 @@ class Recorder:
         del self.plain[: len(waiting)]
         if batch is not None:
             self._add(batch)
-            self._notes.note_returned(self.series, ended_ns, batch.max_ns)
+            longest = [each for _, each in found if each.duration_ns == batch.max_ns]
+            trace_id = longest[0].trace_id if longest else 0
+            self._notes.note_returned(self.series, ended_ns, batch.max_ns, trace_id)
         for value in late:
             self._add_detail((ended_ns - value, ended_ns, TIMEOUT, None, 0, None))
+            self._notes.note_late(self, ended_ns, value)
 
     def _add_detail(self, detail: Detail) -> None:
         begun, ended, outcome, _, _, _ = detail

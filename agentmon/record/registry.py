@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from threading import RLock
 
@@ -61,8 +62,11 @@ class Registry:
         self.lock = RLock()
         #: Whether the holder of the lock is folding or reading.
         self.busy = False
-        #: Warnings to be logged once the lock is released.
-        self.unsaid: list[tuple[str, int]] = []
+        #: What is to be logged once the lock is released.
+        self.unsaid: list[Callable[[], object]] = []
+        #: Told of a call that returned, and took longer than it may: its recorder, its end on the
+        #: clock, and how long it took.
+        self.late: Callable[[Recorder, int, int], object] | None = None
         self._max_series = max_series
         self._crowd = Scope(OVERFLOW, OVERFLOW)
         self._scopes: dict[tuple[str, str], Scope] = {("", ""): self.root}
@@ -174,21 +178,17 @@ class Registry:
         self.drop(reason, 1)
         if what not in self._warned:
             self._warned.add(what)
-            self.unsaid.append((what, bound))
+            self.unsaid.append(partial(_warn_of_bound, what, bound))
 
     def say(self) -> None:
-        """Log what is to be warned of; not to be called with the lock held."""
+        """Log what is to be logged; not to be called with the lock held."""
         while self.unsaid:
             try:
-                what, bound = self.unsaid.pop()
+                log = self.unsaid.pop(0)
             except IndexError:  # another thread was faster
                 return
-            logger.warning(
-                "%s reached its bound of %d; further values are recorded as %r",
-                what,
-                bound,
-                OVERFLOW,
-            )
+            with suppress(Exception):  # a filter or handler of the host
+                log()
 
     # ------------------------------------------------------------------ notes
 
@@ -203,10 +203,11 @@ class Registry:
         with self.lock:
             self._dropped[reason] += n
 
-    def note_returned(self, series: Series, ended_ns: int, longest_ns: int) -> None:
+    def note_returned(self, series: Series, ended_ns: int, longest_ns: int, trace_id: int) -> None:
         """Remember the longest of some calls that returned, if it is worth it."""
         if longest_ns > self._slow_floor_ns or ended_ns >= self._slow_expiry_ns:
-            self._note_slow(_record(series, (ended_ns - longest_ns, ended_ns, OK, None, 0, None)))
+            begun_ns = ended_ns - longest_ns
+            self._note_slow(_record(series, (begun_ns, ended_ns, OK, None, trace_id, None)))
 
     def note_detail(self, series: Series, detail: Detail) -> None:
         """Remember a call that failed or is among the slowest."""
@@ -216,6 +217,11 @@ class Registry:
             self._note_failure(series, detail)
         if ended - begun > self._slow_floor_ns or ended >= self._slow_expiry_ns:
             self._note_slow(_record(series, detail))
+
+    def note_late(self, recorder: Recorder, ended_ns: int, duration_ns: int) -> None:
+        """Tell, once the lock is released, of a call that returned and took longer than it may."""
+        if self.late is not None:
+            self.unsaid.append(partial(self.late, recorder, ended_ns, duration_ns))
 
     def _note_failure(self, series: Series, detail: Detail) -> None:
         _, ended_ns, outcome, error_type, trace_id, failure = detail
@@ -391,6 +397,12 @@ class Registry:
         """Replace the lock: in a forked child, its holder may not exist."""
         self.lock = RLock()
         self.busy = False
+
+
+def _warn_of_bound(what: str, bound: int) -> None:
+    logger.warning(
+        "%s reached its bound of %d; further values are recorded as %r", what, bound, OVERFLOW
+    )
 
 
 def _record(series: Series, detail: Detail) -> CallRecord:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agentmon.model.outcome import OUTCOMES
-from agentmon.model.snapshot import OperationSnapshot
+from agentmon.model.snapshot import Exemplar, OperationSnapshot
 from agentmon.model.statistics import Statistics, merge
 from agentmon.record.histogram import Histogram
 from agentmon.record.window import WINDOWS, Windows
@@ -74,6 +74,12 @@ class Series:
         if self._windows is None:
             self._windows = Windows(self._layout)
         self._windows.add(batch)
+
+    def show(self, outcome: str, exemplar: Exemplar) -> None:
+        """Let a call's trace stand for others that ended alike and took about as long."""
+        histogram = self.histograms.get(outcome)
+        if histogram is not None:
+            histogram.show(exemplar)
 
     def add_error(self, error_type: str) -> None:
         """Count one failure."""

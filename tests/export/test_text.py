@@ -19,8 +19,9 @@ from prometheus_client.utils import floatToGoString
 from agentmon.export.collector import AgentmonCollector
 from agentmon.export.text import Renderer, edge_text, seconds_text
 from agentmon.model.buckets import Layout
+from agentmon.model.catalogue import OPERATIONS
 from agentmon.model.metric import Kind, Label, Metric, Unit
-from agentmon.model.snapshot import ByOutcome, Family, HistogramState
+from agentmon.model.snapshot import ByOutcome, Exemplar, Family, HistogramState
 
 AGENT = Label("agent", "Agent.", 10)
 OUTCOME = Label("outcome", "Outcome.", 5)
@@ -275,3 +276,53 @@ def test_a_histogram_without_buckets_is_refused() -> None:
     """A number where a histogram belongs is an error of the caller."""
     with pytest.raises(TypeError, match="allowed HistogramState"):
         Renderer().prometheus([Family(DURATION, [(("a",), 3)])])
+
+
+def test_exemplars_stand_on_their_buckets_in_openmetrics_only() -> None:
+    """OpenMetrics has an exemplar on the line of its bucket, and 0.0.4 has none."""
+    state = HistogramState(
+        Layout(edges_s=(0.1, 1.0)),
+        (1, 1, 1),
+        3,
+        5 * 10**9,
+        exemplars={1: Exemplar(0xABC, 0xDEF, 250_000_000, 1_790_000_000_500_000_000)},
+    )
+    families = [Family(OPERATIONS["workflow"].duration, [(("w", "ok"), state)])]
+    renderer = Renderer({"service": "s"})
+    lines = renderer.openmetrics(families).decode().splitlines()
+    (line,) = [each for each in lines if "trace_id" in each]
+    assert line == (
+        "agentmon_workflow_duration_seconds_bucket"
+        '{service="s",workflow="w",outcome="ok",le="1.0"} 2'
+        f' # {{trace_id="{0xABC:032x}",span_id="{0xDEF:016x}"}} 0.25 1790000000.5'
+    )
+    assert b"trace_id" not in renderer.prometheus(families)
+
+
+def test_exemplar_is_not_above_the_edge_of_its_bucket() -> None:
+    """A duration that exceeds its bucket's edge by a part of a cell is shown as the edge."""
+    layout = Layout(edges_s=(0.1, 1.0))
+    exemplars = {0: Exemplar(1, 1, 100_200_000, 10**18), 2: Exemplar(2, 2, 9 * 10**9, 10**18)}
+    state = HistogramState(layout, (1, 0, 1), 2, 1, exemplars=exemplars)
+    families = [Family(OPERATIONS["workflow"].duration, [(("w", "ok"), state)])]
+    text = Renderer().openmetrics(families).decode()
+    assert "} 0.1 1000000000.0\n" in text
+    assert "} 9.0 1000000000.0\n" in text
+
+
+def test_exemplars_can_be_read_by_others() -> None:
+    """The parser of prometheus_client reads an exemplar's labels, value and time."""
+    state = HistogramState(
+        Layout(edges_s=(1.0,)), (1, 0), 1, 1, exemplars={0: Exemplar(7, 8, 5 * 10**8, 2 * 10**9)}
+    )
+    families = [Family(OPERATIONS["workflow"].duration, [(("w", "ok"), state)])]
+    text = Renderer().openmetrics(families).decode()
+    shown = [
+        sample.exemplar
+        for family in parse_openmetrics(text)
+        for sample in family.samples
+        if sample.exemplar is not None
+    ]
+    ((labels, value, at),) = [(each.labels, each.value, float(each.timestamp)) for each in shown]
+    assert labels == {"trace_id": f"{7:032x}", "span_id": f"{8:016x}"}
+    assert (value, at) == (0.5, 2.0)
