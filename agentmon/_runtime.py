@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agentmon.export.asgi import ASGIApplication
     from agentmon.export.collector import AgentmonCollector
     from agentmon.export.push.pusher import Pushing
+    from agentmon.export.push.ways import Place
     from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
@@ -106,7 +107,7 @@ def configure(
     content_limit: int | None = None,
     failure_logs: bool | None = None,
     native_histograms: bool | None = None,
-    push: Any | Iterable[Any] | None = None,
+    push: Place | Iterable[Place] | None = None,
     access: Access | None = None,
     interrupts: Exceptions = (),
     timeouts: Exceptions = (),

@@ -203,6 +203,11 @@ agentmon.configure(traces=4.5)
 agentmon.configure(access=agentmon.Access(hosts=["metrics.example"]))
 agentmon.configure(access="t")  # type: ignore[arg-type]
 agentmon.Access("user")  # type: ignore[call-arg]
+agentmon.configure(push=agentmon.Pushgateway("http://h", job="j", grouping={"a": "b"}, every=5))
+agentmon.configure(push=["otlp", agentmon.Textfile("a.prom"), agentmon.RemoteWrite("http://h")])
+agentmon.configure(push=5)  # type: ignore[arg-type]
+agentmon.OTLPMetrics("http://h", protocol="smoke")  # type: ignore[arg-type]
+agentmon.push(timeout=2)
 assert_type(agentmon.endpoint(), str | None)
 assert_type(agentmon.statistics("1m", kind="agent"), list[agentmon.OperationSummary])
 agentmon.statistics("2m")  # type: ignore[arg-type]

@@ -102,6 +102,7 @@ class Receiver:
             **(options.labels or {}),
         }
         self._line = Line(options)
+        self._at_ms = 0
         self.conflict = (
             ""
             if any(PID in value for value in self._labels.values())
@@ -116,10 +117,12 @@ class Receiver:
 
     def prepare(self, moment: Moment) -> Iterator[Attempt]:
         """What sends the samples, in pieces of about 1 MiB."""
+        # No receiver takes two samples of one time, or what lies before the one it has.
+        self._at_ms = max(moment.at_ns // 1_000_000, self._at_ms + 1)
         own = {name: named(value) for name, value in self._labels.items()}
         pieces: list[bytes] = []
         size = 0
-        for one in series(moment.families, own, moment.at_ns // 1_000_000):
+        for one in series(moment.families, own, self._at_ms):
             encoded = data(1, one)
             if size + len(encoded) > _MOST_BYTES and pieces:
                 yield self._sending(pieces)

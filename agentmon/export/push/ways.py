@@ -5,7 +5,7 @@ All ways to push: how they are called, and what does it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from agentmon.export.push.otlp import Collector, OTLPMetrics, resolved
 from agentmon.export.push.pushgateway import Gateway, Pushgateway
@@ -13,7 +13,10 @@ from agentmon.export.push.remote_write import Receiver, RemoteWrite
 from agentmon.export.push.target import Origin, Target
 from agentmon.export.push.textfile import File, Textfile
 
-__all__ = ["WAYS", "place", "ready", "target"]
+__all__ = ["WAYS", "Place", "place", "ready", "target"]
+
+#: Where metrics are pushed to, as users say it.
+Place: TypeAlias = str | Pushgateway | Textfile | RemoteWrite | OTLPMetrics
 
 #: The options of each way, by the name that texts and variables have for it.
 WAYS: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -30,7 +33,7 @@ _TARGETS: Final[Mapping[type, Callable[[Any, Origin], Target]]] = {
 }
 
 
-def place(given: object) -> Any:
+def place(given: object) -> Pushgateway | Textfile | RemoteWrite | OTLPMetrics:
     """
     The options that something given means.
 
@@ -41,7 +44,7 @@ def place(given: object) -> Any:
         ConfigError: If what the text names cannot be used.
         ValueError: If it is no place to push to.
     """
-    if type(given) in _TARGETS:
+    if isinstance(given, Pushgateway | Textfile | RemoteWrite | OTLPMetrics):
         return given
     name, equals, where = given.partition("=") if isinstance(given, str) else ("", "", "")
     if name not in WAYS or not (where if equals else name == "otlp"):

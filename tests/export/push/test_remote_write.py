@@ -162,10 +162,16 @@ def test_large_pushes_are_sent_in_pieces(receiver: Scraper) -> None:
 
 
 def test_pushing_again_moves_on(receiver: Scraper) -> None:
-    """A later push of the same run adds to its series, and the same one twice does no harm."""
+    """A later push of the same run adds to its series, even if a clock stands or was turned back."""
     target = Receiver(RemoteWrite(path(receiver)), ORIGIN)
     now = moment()
-    for value, at_ns in ((1, now.at_ns - 10**10), (1, now.at_ns - 10**10), (4, now.at_ns)):
+    before_ns = now.at_ns - 10**10
+    for value, at_ns in (
+        (1, before_ns),
+        (1, before_ns),
+        (2, before_ns - 5 * 10**6),
+        (4, now.at_ns),
+    ):
         of = replace(now, families=[Family(AGE, [(("a",), value)])], at_ns=at_ns)
         (attempt,) = target.prepare(of)
         assert attempt(30.0).verdict == "accepted"
