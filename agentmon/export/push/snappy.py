@@ -14,7 +14,8 @@ __all__ = ["literal_block"]
 
 #: Bytes of one literal: compressors work on blocks of so many, and every reader takes them.
 _LONGEST: Final = 1 << 16
-_SHORT: Final = 60
+#: Of a literal whose length, less one, follows in two bytes.
+_TAG: Final = bytes((61 << 2,))
 
 
 def literal_block(body: bytes) -> bytes:
@@ -27,11 +28,5 @@ def literal_block(body: bytes) -> bytes:
     pieces = [varint(len(body))]
     for begin in range(0, len(body), _LONGEST):
         literal = body[begin : begin + _LONGEST]
-        last = len(literal) - 1
-        if last < _SHORT:
-            head = bytes((last << 2,))
-        else:
-            size = 1 if last < 1 << 8 else 2
-            head = bytes(((_SHORT - 1 + size) << 2,)) + last.to_bytes(size, "little")
-        pieces += head, literal
+        pieces += _TAG, (len(literal) - 1).to_bytes(2, "little"), literal
     return b"".join(pieces)

@@ -13,13 +13,14 @@ from agentmon.export.push.remote_write import Receiver, RemoteWrite
 from agentmon.export.push.target import Origin, Target
 from agentmon.export.push.textfile import File, Textfile
 
-__all__ = ["WAYS", "Place", "place", "ready", "target"]
+__all__ = ["WAYS", "Options", "Place", "place", "ready", "target"]
 
+Options: TypeAlias = Pushgateway | Textfile | RemoteWrite | OTLPMetrics
 #: Where metrics are pushed to, as users say it.
-Place: TypeAlias = str | Pushgateway | Textfile | RemoteWrite | OTLPMetrics
+Place: TypeAlias = str | Options
 
 #: The options of each way, by the name that texts and variables have for it.
-WAYS: Final[Mapping[str, Callable[[str], Any]]] = {
+WAYS: Final[Mapping[str, Callable[[str], Options]]] = {
     "pushgateway": Pushgateway,
     "textfile": Textfile,
     "remote-write": RemoteWrite,
@@ -33,7 +34,7 @@ _TARGETS: Final[Mapping[type, Callable[[Any, Origin], Target]]] = {
 }
 
 
-def place(given: object) -> Pushgateway | Textfile | RemoteWrite | OTLPMetrics:
+def place(given: object) -> Options:
     """
     The options that something given means.
 
@@ -44,7 +45,7 @@ def place(given: object) -> Pushgateway | Textfile | RemoteWrite | OTLPMetrics:
         ConfigError: If what the text names cannot be used.
         ValueError: If it is no place to push to.
     """
-    if isinstance(given, Pushgateway | Textfile | RemoteWrite | OTLPMetrics):
+    if isinstance(given, Options):
         return given
     name, equals, where = given.partition("=") if isinstance(given, str) else ("", "", "")
     if name not in WAYS or not (where if equals else name == "otlp"):
@@ -52,11 +53,12 @@ def place(given: object) -> Pushgateway | Textfile | RemoteWrite | OTLPMetrics:
     return WAYS[name](where or "otlp")
 
 
-def ready(options: Any, environ: Mapping[str, str]) -> Any:
+def ready(options: Options, environ: Mapping[str, str]) -> Options:
     """Options with what the standard variables of OpenTelemetry say, where those matter."""
     return resolved(options, environ) if isinstance(options, OTLPMetrics) else options
 
 
-def target(options: Any, origin: Origin) -> Target:
+def target(options: Options, origin: Origin) -> Target:
     """What pushes as the options say."""
-    return _TARGETS[type(options)](options, origin)
+    (make,) = (make for kind, make in _TARGETS.items() if isinstance(options, kind))
+    return make(options, origin)

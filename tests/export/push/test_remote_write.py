@@ -162,7 +162,7 @@ def test_large_pushes_are_sent_in_pieces(receiver: Scraper) -> None:
 
 
 def test_pushing_again_moves_on(receiver: Scraper) -> None:
-    """A later push of the same run adds to its series, even if a clock stands or was turned back."""
+    """A later push of the same run adds to its series, even if a clock was turned back."""
     target = Receiver(RemoteWrite(path(receiver)), ORIGIN)
     now = moment()
     before_ns = now.at_ns - 10**10

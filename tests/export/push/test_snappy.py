@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from agentmon.export.push.snappy import literal_block
 
-#: Where the form of a literal changes.
-EDGES = (0, 1, 59, 60, 61, 255, 256, 257, 65535, 65536, 65537, 131072, 131073, 3_000_000)
+#: Where forms of a literal, and the number of literals, change.
+EDGES = (0, 1, 2, 59, 60, 61, 255, 256, 257, 65535, 65536, 65537, 131072, 131073, 3_000_000)
 
 
 @pytest.mark.parametrize("size", EDGES)

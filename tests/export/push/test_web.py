@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,7 @@ from agentmon.errors import ConfigError
 from agentmon.export.otlp.answer import Answer
 from agentmon.export.push.pushgateway import Gateway, Pushgateway
 from agentmon.export.push.remote_write import Receiver, RemoteWrite
+from tests.export.otlp import certificates
 from tests.export.push.exposed import ORIGIN, moment
 
 SECRET = "hunter2"  # noqa: S105  # it is none
@@ -45,6 +48,13 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that answers as it is told."""
+    with serving() as one:
+        yield one
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A server that answers as it is told, over TLS if that is given."""
     one = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,7 +74,9 @@ def server() -> Iterator[Server]:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    one.url = f"http://127.0.0.1:{http.server_port}"
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
+    one.url = f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
     thread = Thread(target=http.serve_forever, args=(0.05,))
     thread.start()
     yield one
@@ -173,6 +185,25 @@ def test_a_server_that_repeats_a_secret_is_not_quoted(server: Server) -> None:
     ):
         server.body = body.encode()
         assert pushed(options).message == "status 400 (Bad Request)"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_tls_with_certificates_of_ones_own(way: Callable[..., Any], tmp_path: Path) -> None:
+    """With the authority's certificate and one's own, TLS works both ways; without, it does not."""
+    made = certificates.make(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.server, made.server_key)
+    context.load_verify_locations(made.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown = {"client_certificate": made.client, "client_key": made.client_key}
+    with serving(context) as server:
+        for options, verdict in (
+            ({"certificate": made.ca, **shown}, "accepted"),
+            ({"certificate": made.ca}, "retry"),
+            (shown, "retry"),
+        ):
+            assert pushed(way(server.url, **options)).verdict == verdict
+        assert len(server.asked) == 1
 
 
 # ---------------------------------------------------------------------- answers
