@@ -1,4 +1,4 @@
-"""
+r"""
 Ready-made redaction: hooks for ``configure(redact=...)``, from text to text.
 
 ::
@@ -8,8 +8,10 @@ Ready-made redaction: hooks for ``configure(redact=...)``, from text to text.
 
     agentmon.configure(content=True, redact=redaction.compose(redaction.standard, my_own))
 
-They find what has a shape of its own, and leave alone what only could be a secret: a commit's hash,
-an identifier and a number stay. None of them knows names or addresses of people.
+They find what has a shape or a name of its own, and leave alone what only could be a secret: a
+commit's hash, an identifier and a number stay. None of them knows names or addresses of people.
+The text may be JSON, also within JSON: escapes such as ``\n`` are no part of a word, and what was
+valid JSON stays so.
 
 Guarantees:
     - Time grows with the length of the text, whatever the text is.
@@ -20,77 +22,123 @@ Guarantees:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 __all__ = ["cards", "compose", "emails", "keys", "standard", "tokens"]
 
-_LEAST_DIGITS: Final = 13
-_MOST_DIGITS: Final = 19
+_REDACTED: Final = "[redacted"
 
-#: Keys that say what they are, by what is known of their shapes. Repeats are bounded or over
-#: classes that nothing after them shares, so that no text makes the search go back and forth.
+# No pattern may take more than linear time. Each begins only where a run of its characters begins,
+# or has a bounded length, or has nothing behind what repeats that could fail.
+
+#: Before a word: nothing that belongs to it, or the escape of a line's end in JSON.
+_FRONT: Final = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrtbf]))"
+
+#: How keys of services begin, and go on.
+_FORMS: Final = {
+    "sk-": "(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic and many others
+    "sk_live_": "[A-Za-z0-9]{10,}",  # Stripe
+    "sk_test_": "[A-Za-z0-9]{10,}",
+    "rk_live_": "[A-Za-z0-9]{10,}",
+    "whsec_": "[A-Za-z0-9+/=]{16,}",
+    "AKIA": "[A-Z0-9]{16}(?![A-Za-z0-9])",  # Amazon
+    "ASIA": "[A-Z0-9]{16}(?![A-Za-z0-9])",
+    "ghp_": "[A-Za-z0-9]{20,}",  # GitHub
+    "gho_": "[A-Za-z0-9]{20,}",
+    "ghu_": "[A-Za-z0-9]{20,}",
+    "ghs_": "[A-Za-z0-9]{20,}",
+    "ghr_": "[A-Za-z0-9]{20,}",
+    "github_pat_": "[A-Za-z0-9_]{20,}",
+    "glpat-": "[A-Za-z0-9_-]{20,}",  # GitLab
+    "xox": "[a-z]-[A-Za-z0-9-]{10,}",  # Slack
+    "xapp-": "[0-9]-[A-Za-z0-9-]{10,}",
+    "AIza": "[A-Za-z0-9_-]{30,}",  # Google
+    "ya29.": "[A-Za-z0-9_-]{20,}",
+    "GOCSPX-": "[A-Za-z0-9_-]{20,}",
+    "hf_": "[A-Za-z0-9]{20,}",  # Hugging Face
+    "gsk_": "[A-Za-z0-9]{20,}",  # Groq
+    "xai-": "[A-Za-z0-9_-]{30,}",
+    "pplx-": "[A-Za-z0-9_-]{30,}",  # Perplexity
+    "nvapi-": "[A-Za-z0-9_-]{30,}",
+    "pk-lf-": "[A-Za-z0-9-]{16,}",  # Langfuse
+    "r8_": "[A-Za-z0-9]{30,}",  # Replicate
+    "npm_": "[A-Za-z0-9]{30,}",
+    "pypi-": "[A-Za-z0-9_-]{50,}",
+    "SG.": r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
+    "dop_v1_": "[a-f0-9]{40,}",  # DigitalOcean
+    # JSON web tokens: JSON, as its beginning tells, twice, and a signature.
+    "eyJ": r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*",
+}
 _KEYS: Final = re.compile(
-    r"""
-    (?<![A-Za-z0-9])
-    (?:
-        sk-(?:ant-|proj-|or-v1-|lf-)?[A-Za-z0-9_-]{16,200}      # OpenAI, Anthropic and others
-      | pk-lf-[A-Za-z0-9-]{16,100}                              # Langfuse
-      | (?:AKIA|ASIA)[A-Z0-9]{16}                               # AWS
-      | gh[pousr]_[A-Za-z0-9]{20,255}                           # GitHub
-      | github_pat_[A-Za-z0-9_]{20,255}
-      | glpat-[A-Za-z0-9_-]{20,64}                              # GitLab
-      | xox[abeoprs]-[A-Za-z0-9-]{10,200}                       # Slack
-      | AIza[A-Za-z0-9_-]{35}                                   # Google
-      | ya29\.[A-Za-z0-9_-]{20,400}
-      | hf_[A-Za-z0-9]{20,64}                                   # Hugging Face
-      | npm_[A-Za-z0-9]{36}
-      | pypi-[A-Za-z0-9_-]{16,400}
-      | (?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,200}          # Stripe
-      | gsk_[A-Za-z0-9]{20,100}                                 # Groq
-    )
-    (?![A-Za-z0-9])
-    """,
-    re.VERBOSE,
+    _FRONT + "(?:" + "|".join(re.escape(begin) + rest for begin, rest in _FORMS.items()) + ")"
 )
-_JWT: Final = re.compile(
-    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{2,4000}\.[A-Za-z0-9_-]{0,1000}"
+#: A private key; one that has no end reaches to the end of the text.
+_PEM: Final = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:[^-]|-(?!----))*(?:-----END [A-Z0-9 ]{0,60}-----)?"
 )
-_PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_LOGIN: Final = re.compile(r"(?<=://)[^\s/:@'\"]{0,200}:[^\s/@'\"]{1,200}(?=@)")
 #: Words may follow a scheme in prose: there, only what has a digit is taken for credentials.
 _SCHEME: Final = re.compile(
-    r"(?i)((?:authorization[\"']?[ ]{0,4}[:=][ ]{0,4}[\"']?(?:bearer|basic)"
-    r"|\b(?:bearer|basic)(?=[ ]{1,4}[a-z+/=._~-]{0,4000}[0-9]))[ ]{1,4})"
-    r"(?!\[redacted)[A-Za-z0-9+/=._~-]{8,4000}"
+    r"(?i:(authorization\\{0,7}[\"']?[ ]{0,4}[:=][ ]{0,4}\\{0,7}[\"']?"
+    r"(?:bearer|basic|token)[ ]{1,4}"
+    r"|(?:(?<![a-z0-9])|(?<=\\[nrt]))(?:bearer|basic)[ ]{1,4}(?=[a-z+/=._~-]{0,400}[0-9])))"
+    r"[A-Za-z0-9+/=._~-]{8,}"
 )
+_SCHEMES: Final = ("bearer", "basic", "authorization")
+#: User and password of an address, up to the last @ before its path.
+_LOGIN: Final = re.compile(r"""(?<=://)[^\s/:@"'<>]{0,100}:[^\s/"'<>]{1,200}(?=@)""")
 
-_TELLING: Final = (
-    r"(?:pass(?:word|wd|phrase)|passwd|pwd|secret(?:[_-]?(?:access)?[_-]?key)?|api[_-]?key"
-    r"|access[_-]?key|private[_-]?key|(?:access|auth|refresh|id|session|bearer|api)[_-]?token"
-    r"|client[_-]?secret|token|credential|authorization)"
-)
-#: A telling name, what stands between it and its value, and the value.
+#: A name, perhaps in quotes, and what stands between it and its value: an annotation, too.
 _NAMED: Final = re.compile(
-    rf"""(?ix)
-    (?<![A-Za-z0-9])
-    (?P<name>(?:[A-Za-z0-9]{{1,40}}[_-]){{0,4}}{_TELLING})
-    (?P<between>["']?[ ]{{0,4}}(?:=|:|=>)[ ]{{0,4}})
-    (?:
-        (?P<quote>["'])(?P<quoted>[^"'\n]{{1,4000}})(?P=quote)
-      | (?P<plain>[^\s"',;&)}}\]]{{1,4000}})
-    )
-    """
+    r"(?<![\w-])([\w-]+)(\\{0,7}[\"'])?\s{0,4}"
+    r"(?::\s{0,4}\w{1,20}\s{0,4}=(?!=)|=>|:=|={1,3}|:)\s{0,4}"
 )
-_WORDS: Final = ("none", "null", "true", "false", "undefined", "bearer", "basic", "str", "string")
+_QUOTE: Final = re.compile(r"""[brufBRUF]{0,2}(\\{0,7})(["'])""")
+_QUOTES: Final = {quote: re.compile(r"(?<!\\)(\\*)" + quote) for quote in "\"'"}
+#: A value without quotes: to the end of the line in a header, else to what ends a word.
+_LINE: Final = re.compile(r"""(?:[^\r\n"'\\]|\\(?![nr"'\\]))+""")
+_WORD: Final = re.compile(r"""(?:[^\s"'&;,<>()\[\]{}\\]|\\(?![nrtbfu"'\\]))+""")
+_NOTHING: Final = re.compile(
+    r"(?:none|null|undefined|true|false|str|string|bytes|bearer|basic)\Z", re.IGNORECASE
+)
+_SECRET_NAMES: Final = re.compile(
+    r"(?:pass(?:word|wd|phrase|code)|(?:^|[_-])(?:pass|pwd)|secret|credentials?"
+    r"|(?:api|access|account|auth|client|encryption|master|private|secret|service|signing"
+    r"|subscription)[_-]?key|(?:access|api|auth|bearer|id|refresh|session)[_-]?token)\Z",
+    re.IGNORECASE,
+)
+#: Names of what may be a secret, and is one if it looks like it.
+_TOKEN_NAMES: Final = re.compile(r"(?:token|jwt|csrf|xsrf|signature)\Z", re.IGNORECASE)
+_RANDOM: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[\w.~+/=%:-]{16,}\Z")
+#: One of these is in each of the names.
+_TELLING: Final = (
+    *("pass", "pwd", "secret", "credential", "key", "token", "jwt", "csrf", "xsrf", "signature"),
+    *("authorization", "cookie"),
+)
+_HEADERS: Final = re.compile(r"(?:authorization|(?:^|[n-])cookie)\Z", re.IGNORECASE)
+_LONGEST_NAME: Final = 100
 
 _EMAIL: Final = re.compile(
-    r"(?<![\w.%+-])[\w%+-](?:[\w.%+-]{0,63})@"
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
+    r"(?:(?<![\w.%+\\-])|(?<=\\[nrtbf]))[\w%+-][\w.%+-]{0,63}@"
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])"
 )
-#: Digits in groups, as cards are written: never part of a longer number or of a word.
-_CARD: Final = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
+
+#: Digits as cards have them: in a row, or in their usual groups.
+_CARD: Final = re.compile(
+    # What stands before comes after the first digit: so the search is for digits, which is fast.
+    r"[2-6](?:(?<![A-Za-z0-9].)|(?<=\\[nrtbf].))(?<![0-9]\..)"
+    r"(?:[0-9]{12,18}"
+    r"|[0-9]{3}S[0-9]{4}S[0-9]{4}S[0-9]{4}(?:S[0-9]{3}(?![0-9]))?"
+    r"|(?<=3)[0-9]{3}S[0-9]{6}S[0-9]{4,5})(?![A-Za-z0-9])".replace("S", "[ .\u00a0\u2010\u2011-]")
+)
+#: How the numbers of issuers begin, and how many digits they have.
+_ISSUED: Final = re.compile(
+    r"4[0-9]{12}(?:[0-9]{3}){0,2}"
+    r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
+    r"|35(?:2[89]|[3-8][0-9])[0-9]{12,15}|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}"
+    r"|(?:50|5[6-8]|6[0-9])[0-9]{11,17}"
+)
 
 
 def keys(text: str) -> str:
@@ -100,54 +148,91 @@ def keys(text: str) -> str:
     Keys of well-known services, JSON web tokens, private keys in PEM, logins in addresses, and what
     follows ``Bearer`` or ``Basic``.
     """
-    text = _without_pem(text)
-    text = _SCHEME.sub(r"\1[redacted key]", text)
-    text = _LOGIN.sub("[redacted login]", text)
-    text = _JWT.sub("[redacted key]", text)
-    return _KEYS.sub("[redacted key]", text)
+    if "-----BEGIN" in text:
+        text = _PEM.sub("[redacted private key]", text)
+    if _has_one(_SCHEMES, text.lower()):
+        text = _SCHEME.sub(r"\1[redacted key]", text)
+    if "://" in text:
+        text = _LOGIN.sub("[redacted login]", text)
+    return _KEYS.sub("[redacted key]", text) if _has_one(_FORMS, text) else text
 
 
-def _without_pem(text: str) -> str:
-    """The text without private keys; one that has no end reaches to the end of the text."""
-    parts: list[str] = []
-    at = 0
-    while begin := _PEM_BEGIN.search(text, at):
-        parts += text[at : begin.start()], "[redacted private key]"
-        end = _PEM_END.search(text, begin.end())
-        at = len(text) if end is None else end.end()
-    return "".join((*parts, text[at:])) if parts else text
+def _has_one(pieces: Iterable[str], text: str) -> bool:
+    """Whether any of the pieces is in a text: most have none, and this is faster than a pattern."""
+    return any(piece in text for piece in pieces)
 
 
 def tokens(text: str) -> str:
-    """Redact values beside a telling name, such as ``password=...`` or ``"api_key": "..."``."""
-    return _NAMED.sub(_hide_value, text)
+    """
+    Redact values beside a telling name, such as ``password=...`` or ``"api_key": "..."``.
+
+    What is only called a token must look random as well. Of cookies, the whole header goes.
+    """
+    if not _has_one(_TELLING, text.lower()):
+        return text
+    parts: list[str] = []
+    done = at = 0
+    while found := _NAMED.search(text, at):
+        name = found[1][-_LONGEST_NAME:]
+        at = found.end()
+        header = bool(_HEADERS.search(name))
+        surely = header or bool(_SECRET_NAMES.search(name))
+        if not surely and not _TOKEN_NAMES.search(name):
+            continue
+        start, end = _value(text, at, _LINE if header else _WORD)
+        value = text[start:end]
+        if surely:
+            secret = value != "" and _REDACTED not in value and not _NOTHING.match(value)
+        else:
+            secret = _RANDOM.match(value) is not None
+        if secret:
+            # A number of JSON becomes text.
+            quote = found[2] if found[2] and start == at else ""
+            parts += text[done:start], f"{quote}[redacted secret]{quote}"
+            done = end
+        at = max(at, end)  # what has been looked at is not looked at again
+    return "".join((*parts, text[done:])) if parts else text
 
 
-def _hide_value(found: re.Match[str]) -> str:
-    quote = found["quote"] or ""
-    value = found["quoted"] if quote else found["plain"]
-    if value.lower() in _WORDS or value.startswith("[redacted"):
-        return found[0]
-    return f"{found['name']}{found['between']}{quote}[redacted secret]{quote}"
+def _value(text: str, at: int, unquoted: re.Pattern[str]) -> tuple[int, int]:
+    """From where to where a value reaches that begins at *at*."""
+    opening = _QUOTE.match(text, at)
+    if opening is None:
+        found = unquoted.match(text, at)
+        return (at, at) if found is None else found.span()
+    start = opening.end()
+    # In JSON within JSON a quote has a backslash before it, and one within has three; and so on.
+    level = len(opening[1])
+    for quote in _QUOTES[opening[2]].finditer(text, start):
+        n = len(quote[1])
+        if n < level or n % (2 * (level + 1)) == level:
+            return start, quote.end() - 1 - min(n, level)
+    return start, len(text)
 
 
 def emails(text: str) -> str:
     """Redact e-mail addresses."""
-    return _EMAIL.sub("[redacted e-mail]", text)
+    return _EMAIL.sub("[redacted e-mail]", text) if "@" in text else text
 
 
 def cards(text: str) -> str:
-    """Redact numbers of payment cards: 13 to 19 digits, grouped or not, that pass Luhn's check."""
-    return _CARD.sub(_hide_card, text)
+    """Redact numbers of payment cards: of a known issuer, and with a right check digit."""
+    parts: list[str] = []
+    done = at = 0
+    while found := _CARD.search(text, at):
+        digits = "".join(each for each in found[0] if "0" <= each <= "9")
+        at = found.start() + 1
+        if _ISSUED.fullmatch(digits) and _luhn(digits):
+            parts += text[done : found.start()], "[redacted card]"
+            done = at = found.end()
+    return "".join((*parts, text[done:])) if parts else text
 
 
-def _hide_card(found: re.Match[str]) -> str:
-    digits = [int(each) for each in found[0] if each.isdigit()]
-    if not _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS or len(set(digits)) == 1:
-        return found[0]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    valid = (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-    return "[redacted card]" if valid else found[0]
+def _luhn(digits: str) -> bool:
+    """Whether the last digit is what the others say."""
+    numbers = [int(each) for each in digits]
+    doubled = (sum(divmod(2 * each, 10)) for each in numbers[-2::-2])
+    return len(set(numbers)) > 1 and (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def compose(*hooks: Callable[[str], str]) -> Callable[[str], str]:

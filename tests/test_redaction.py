@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 import subprocess
@@ -73,12 +74,55 @@ SECRETS: dict[str, tuple[Callable[[str], str], str, str]] = {
         "MY_APP_SECRET_KEY = [redacted secret]",
     ),
     "yaml": (redaction.tokens, "db-password: s3cret", "db-password: [redacted secret]"),
+    "camel": (redaction.tokens, '{"dbPassword": "a b"}', '{"dbPassword": "[redacted secret]"}'),
+    "number": (redaction.tokens, '{"password": 1234}', '{"password": "[redacted secret]"}'),
+    "annotated": (
+        redaction.tokens,
+        'password: str = "hunter2"',
+        'password: str = "[redacted secret]"',
+    ),
+    "connection": (
+        redaction.tokens,
+        "AccountKey=ab+/==;Suffix=net",
+        "AccountKey=[redacted secret];Suffix=net",
+    ),
+    "token": (
+        redaction.tokens,
+        '{"token": "q8Zr4vX0mK2p7sNw"}',
+        '{"token": "[redacted secret]"}',
+    ),
+    "cookie": (
+        redaction.tokens,
+        '{"Cookie": "sid=12; theme=dark"}',
+        '{"Cookie": "[redacted secret]"}',
+    ),
+    "password with quotes": (
+        redaction.tokens,
+        json.dumps({"password": "hun\"ter'2\n\\"}),
+        '{"password": "[redacted secret]"}',
+    ),
+    "login with an at": (redaction.keys, "amqp://u:p@ss@db/x", "amqp://[redacted login]@db/x"),
     "e-mail": (redaction.emails, "to Ann.Lee+x@mail.example.co.uk.", "to [redacted e-mail]."),
     "e-mail in brackets": (redaction.emails, "<a@b.io>", "<[redacted e-mail]>"),
     "e-mail unicode": (redaction.emails, "grüße@example.de", "[redacted e-mail]"),
     "visa": (redaction.cards, "card 4111 1111 1111 1111!", "card [redacted card]!"),
     "amex": (redaction.cards, "378282246310005", "[redacted card]"),
     "dashes": (redaction.cards, "5555-5555-5555-4444", "[redacted card]"),
+    "card and its end": (
+        redaction.cards,
+        "4111 1111 1111 1111 12/26",
+        "[redacted card] 12/26",
+    ),
+    "card after digits": (
+        redaction.cards,
+        "no. 1234 4111 1111 1111 1111",
+        "no. 1234 [redacted card]",
+    ),
+    "card with fixed blanks": (
+        redaction.cards,
+        "4111\u00a01111\u00a01111\u00a01111",
+        "[redacted card]",
+    ),
 }
 
 HARMLESS = (
@@ -107,6 +151,17 @@ HARMLESS = (
     "the bearer certificates are kept",
     "import keys",
     "x = 3.14159265358979323846",
+    "0.4532015112830366",
+    "4 5 3 2 0 1 5 1 1 2 8 3 0 3 6 6",
+    "45320151-1283-4366-8123-453201511283",
+    "1732345678905",  # milliseconds since 1970 that pass Luhn's check
+    "90071992547416",  # as does this number of a row
+    "sk-learn-estimator-checks",
+    '{"max_tokens": 4096, "token_type": "bearer"}',
+    '{"token": " Hello", "logprob": -0.1}',
+    '{"next_page_token": "2"}',
+    '{"password": {"type": "string"}, "token": ["a"]}',
+    "if password == '':",
 )
 
 HOOKS = (
@@ -147,6 +202,18 @@ def test_redacting_again_changes_nothing(name: str, hook: Callable[[str], str]) 
     """What was redacted stays as it is."""
     once = hook(SECRETS[name][1])
     assert hook(once) == once
+
+
+@pytest.mark.parametrize("name", [name for name in SECRETS if not name.startswith("pem")])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_secret_is_found_in_json(name: str, depth: int) -> None:
+    """In JSON, and in JSON within JSON, a secret on a line of its own goes, and it stays JSON."""
+    hook, text, expected = SECRETS[name]
+    before, after = f"first\n{text}", f"first\n{expected}"
+    for _ in range(depth):
+        before = json.dumps({"a": before, "b": 1}, ensure_ascii=False)
+        after = json.dumps({"a": after, "b": 1}, ensure_ascii=False)
+    assert hook(before) == after
 
 
 @given(st.text(), st.sampled_from(HOOKS))
@@ -191,6 +258,14 @@ ADVERSARIAL = {
     "login": "://a:",
     "bearer": "Bearer ",
     "mixed": "a@1-_.=: \"'",
+    "cookie": "cookie:",
+    "token": "token:",
+    "backslashes": "\\",
+    "escaped": 'password=\\"',
+    "open": "password='x\\\\'",
+    "tokens": "eyJaaaaaaaa.aaaa",
+    "cards": "4111 ",
+    "words": "a-",
 }
 
 
