@@ -15,7 +15,9 @@ __all__ = ["literal_block"]
 #: Bytes of one literal: compressors work on blocks of so many, and every reader takes them.
 _LONGEST: Final = 1 << 16
 #: Of a literal whose length, less one, follows in two bytes.
-_TAG: Final = bytes((61 << 2,))
+_LONG: Final = bytes((61 << 2,))
+#: Shorter ones have it within the tag. They must: some readers want more behind a long one.
+_SHORT: Final = 60
 
 
 def literal_block(body: bytes) -> bytes:
@@ -28,5 +30,7 @@ def literal_block(body: bytes) -> bytes:
     pieces = [varint(len(body))]
     for begin in range(0, len(body), _LONGEST):
         literal = body[begin : begin + _LONGEST]
-        pieces += _TAG, (len(literal) - 1).to_bytes(2, "little"), literal
+        last = len(literal) - 1
+        head = bytes((last << 2,)) if last < _SHORT else _LONG + last.to_bytes(2, "little")
+        pieces += head, literal
     return b"".join(pieces)
