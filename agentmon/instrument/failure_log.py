@@ -128,8 +128,7 @@ class FailureLog:
                     at_ns = ended_ns + epoch_offset_ns(ACTIVE.clock)
                     self._sink(self._record(said, at_ns, error_type, error))
         except Exception:  # noqa: BLE001  # a handler of the host's; or the stack is full
-            if ACTIVE.registry is not None:
-                ACTIVE.registry.drop("log_error", 1)
+            _count_error()
         finally:
             _reporting.reset(token)
 
@@ -168,14 +167,19 @@ class FailureLog:
         )
 
     def _content(self, error: BaseException) -> dict[str, str]:
-        """Message and stack trace, redacted; nothing where that cannot be done."""
-        content = {}
-        for key, text in (
-            ("exception.message", str(error)),
-            ("exception.stacktrace", stacktrace(error)),
-        ):
-            content[key] = self._redact(text[:_LOOKED_AT])[:_LONGEST]
+        """Message and stack trace, redacted; what of them cannot be had is left out."""
+        content: dict[str, str] = {}
+        try:
+            for key, words in (("exception.message", str), ("exception.stacktrace", stacktrace)):
+                content[key] = self._redact(words(error)[:_LOOKED_AT])[:_LONGEST]
+        except Exception:  # noqa: BLE001  # the hook's, or the exception's own
+            _count_error()
         return content
+
+
+def _count_error() -> None:
+    if ACTIVE.registry is not None:
+        ACTIVE.registry.drop("log_error", 1)
 
 
 class _Said:
