@@ -151,9 +151,11 @@ def test_a_lone_surrogate_does_no_harm() -> None:
 
 def test_numbers_beyond_64_bits_are_sent_as_well_as_they_can_be() -> None:
     """A whole number that does not fit is sent as a double."""
-    (metric,) = metrics([Family(AGE, [(("a",), 1 << 63), (("b",), -(1 << 63))])])
-    first, second = metric.gauge.data_points
-    assert (first.as_double, second.as_int) == (2.0**63, -(1 << 63))
+    numbers = ((1 << 63) - 1, 1 << 63, -(1 << 63), -(1 << 63) - 1)
+    (metric,) = metrics([Family(AGE, [((str(n),), n) for n in numbers])])
+    points = metric.gauge.data_points
+    assert [p.as_int for p in points] == [(1 << 63) - 1, 0, -(1 << 63), 0]
+    assert [p.as_double for p in points] == [0, 2.0**63, 0, -(2.0**63)]
 
 
 def test_large_requests_are_cut() -> None:

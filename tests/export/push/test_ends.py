@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -171,6 +172,25 @@ def test_processes_are_told_apart_by_their_resource_in_otlp() -> None:
                     total = sum(point.as_int for point in metric.sum.data_points)
                     found[whose["service.instance.id"]] = total
         assert sorted(found.values()) == [1, 4]
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_no_thread_is_needed_that_is_not_there_already(protocol: str) -> None:
+    """The last push comes through where the interpreter starts no more threads, as from 3.12 on."""
+    program = """
+    import atexit
+
+    def refuse(thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    atexit.register(lambda: setattr(threading.Thread, "start", refuse))
+    """
+    with otlp.collector() as collector:
+        done = run(
+            textwrap.dedent(BEGIN) + textwrap.dedent(program), f"otlp={collector.address(protocol)}"
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(collector.kept("metrics")) == 1
 
 
 @pytest.mark.servers
