@@ -6,11 +6,11 @@ Source: Prometheus, "Remote-Write 1.0 specification".
 
 from __future__ import annotations
 
-import math
 import platform
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Final
 
@@ -26,7 +26,7 @@ from agentmon.export.push.target import (
 )
 from agentmon.export.push.web import Line, Web, check_web
 from agentmon.export.text import edge_text
-from agentmon.export.wire import data, double, text, varint_field
+from agentmon.export.wire import data, key, text, varint, varint_field
 from agentmon.model.metric import Kind
 from agentmon.model.snapshot import Family, HistogramState
 
@@ -39,6 +39,7 @@ _HEADERS: Final = {
 }
 #: A request is cut here: what is not compressed is large, and receivers have limits.
 _MOST_BYTES: Final = 1024 * 1024
+_DOUBLE: Final = struct.Struct("<d").pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,32 +148,60 @@ def series(
         constant_labels: Labels of every sample.
         at_ms: When they were read, in milliseconds since 1970.
     """
+    sample = _Samples(at_ms)
     for family in families:
         metric = family.metric
         name = metric.sample
+        plain, bucket, count, total = (
+            _label("__name__", f"{name}{suffix}") for suffix in ("", "_bucket", "_count", "_sum")
+        )
         for values, value in family.samples:
             labels = {**constant_labels, **dict(zip(metric.label_names, values, strict=True))}
+            first, middle, last = _parted(labels)
             if metric.kind is Kind.HISTOGRAM:
                 if not isinstance(value, HistogramState):
                     raise TypeError(f"{name}: got {type(value).__name__}, allowed HistogramState")
-                edges = (*value.layout.edges_s, math.inf)
+                edges = _edges(value.layout.edges_s)
                 for edge, n in zip(edges, accumulate(value.buckets), strict=True):
-                    shown = "+Inf" if edge == math.inf else edge_text(edge)
-                    yield _series(f"{name}_bucket", {**labels, "le": shown}, n, at_ms)
-                yield _series(f"{name}_count", labels, value.count, at_ms)
-                yield _series(f"{name}_sum", labels, value.sum_ns / 1e9, at_ms)
+                    yield b"".join((first, bucket, middle, edge, last, sample(n)))
+                yield b"".join((first, count, middle, last, sample(value.count)))
+                yield b"".join((first, total, middle, last, sample(value.sum_ns / 1e9)))
             elif isinstance(value, int | float):
-                yield _series(name, labels, value, at_ms)
+                yield b"".join((first, plain, middle, last, sample(value)))
             else:
                 raise TypeError(f"{name}: got {type(value).__name__}, allowed a number")
 
 
-def _series(name: str, labels: Mapping[str, str], value: float, at_ms: int) -> bytes:
-    # A label without a value is one that is not there, and must not be sent.
-    given = sorted((key, text_) for key, text_ in {**labels, "__name__": name}.items() if text_)
-    return b"".join(
-        [
-            *(data(1, text(1, key) + text(2, text_)) for key, text_ in given),
-            data(2, double(1, float(value)) + varint_field(2, at_ms)),
-        ]
-    )
+class _Samples:
+    """Makes the sample of a series, with the time that all have."""
+
+    def __init__(self, at_ms: int) -> None:
+        self._after = varint_field(2, at_ms)
+        self._before = key(2, 2) + varint(9 + len(self._after)) + key(1, 1)
+
+    def __call__(self, value: float) -> bytes:
+        return self._before + _DOUBLE(value) + self._after
+
+
+def _parted(labels: Mapping[str, str]) -> tuple[bytes, bytes, bytes]:
+    """
+    Labels in their order: what comes before the name, before the edge of a bucket, and after that.
+
+    A label without a value is one that is not there, and must not be sent.
+    """
+    parts: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [])
+    for name, value in sorted(labels.items()):
+        if value:
+            parts[(name > "__name__") + (name > "le")].append(_label(name, value))
+    first, middle, last = map(b"".join, parts)
+    return first, middle, last
+
+
+def _label(name: str, value: str) -> bytes:
+    return data(1, text(1, name) + text(2, value))
+
+
+@lru_cache(maxsize=8)
+def _edges(edges_s: tuple[float, ...]) -> tuple[bytes, ...]:
+    """The labels of the buckets."""
+    return tuple(_label("le", each) for each in (*map(edge_text, edges_s), "+Inf"))
