@@ -9,16 +9,26 @@ Source: ``io/prometheus/client/metrics.proto`` of prometheus/client_model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import accumulate
+from struct import Struct
 from typing import Any, Final, Protocol
 
 from agentmon.export.text import within_bucket_ns
-from agentmon.export.wire import data, double, text, varint, varint_field, zigzag
+from agentmon.export.wire import (
+    data,
+    double,
+    packed_signed,
+    text,
+    varint,
+    varint_field,
+    zigzag,
+)
 from agentmon.model.exponential import exponential
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Exemplar, Family, HistogramState
+from agentmon.model.snapshot import Exemplar, Family, HistogramState, Value
 
-__all__ = ["foreign_families", "render"]
+__all__ = ["NativeRenderer", "foreign_families"]
 
 _COUNTER, _GAUGE, _HISTOGRAM = 0, 1, 4
 _TYPES: Final = {
@@ -30,6 +40,8 @@ _TYPES: Final = {
 _VALUE_FIELD: Final = {_GAUGE: 2, _COUNTER: 3}
 _INFINITY: Final = float("inf")
 _NS: Final = 10**9
+_NUMBER: Final = Struct("<d").pack
+_SLACK: Final = 64  # samples that are kept although their series are gone
 
 
 class ForeignMetric(Protocol):
@@ -41,16 +53,71 @@ class ForeignMetric(Protocol):
     samples: Any
 
 
-def render(families: Iterable[Family], constant_labels: Mapping[str, str]) -> bytes:
+class NativeRenderer:
     """
-    Families in the protobuf format.
+    Renders families in the protobuf format, again and again.
+
+    Guarantees:
+        - What is kept, the labels of samples, is at most twice what the last rendering needed.
+        - Two threads may render at once.
 
     Args:
-        families: The families; durations with their cells.
-        constant_labels: Labels of every sample.
+        constant_labels: Labels that come first on every sample.
     """
-    constant = _labels(constant_labels.items())
-    return b"".join(_family(family, constant) for family in families if len(family.samples))
+
+    def __init__(self, constant_labels: Mapping[str, str]) -> None:
+        self._constant = _labels(constant_labels.items())
+        self._kept: dict[Metric, _Labels] = {}
+
+    def render(self, families: Iterable[Family]) -> bytes:
+        """
+        Messages, each with its length before it.
+
+        Args:
+            families: The families; durations with their cells.
+        """
+        return b"".join(self._family(family) for family in families if len(family.samples))
+
+    def _family(self, family: Family) -> bytes:
+        metric = family.metric
+        kind = _TYPES[metric.kind]
+        kept = self._kept.get(metric)
+        if kept is None or len(kept) > 2 * len(family.samples) + _SLACK:
+            form = _Labels if kind == _HISTOGRAM else _Beginnings
+            kept = self._kept[metric] = form(self._constant, metric)
+        body = [_head(metric.sample, metric.help, kind)]
+        if kind == _HISTOGRAM:
+            body += [
+                data(4, kept[labels] + data(7, _histogram(metric, value)))
+                for labels, value in family.samples
+            ]
+        else:
+            body += [kept[labels] + _NUMBER(value) for labels, value in family.samples]
+        return _delimited(b"".join(body))
+
+
+class _Labels(dict[tuple[str, ...], bytes]):
+    """The labels of a sample, by their values."""
+
+    def __init__(self, constant: bytes, metric: Metric) -> None:
+        super().__init__()
+        self._constant = constant
+        self._metric = metric
+
+    def __missing__(self, values: tuple[str, ...]) -> bytes:
+        kept = self[values] = self._made(values)
+        return kept
+
+    def _made(self, values: tuple[str, ...]) -> bytes:
+        return self._constant + _labels(zip(self._metric.label_names, values, strict=True))
+
+
+class _Beginnings(_Labels):
+    """What of a sample's message stands before the number, by the values of its labels."""
+
+    def _made(self, values: tuple[str, ...]) -> bytes:
+        value = data(_VALUE_FIELD[_TYPES[self._metric.kind]], double(1, 0.0))
+        return data(4, super()._made(values) + value)[:-8]
 
 
 def foreign_families(families: Iterable[ForeignMetric]) -> bytes:
@@ -80,23 +147,6 @@ def _labels(pairs: Iterable[tuple[str, str]]) -> bytes:
     return b"".join(data(1, text(1, name) + text(2, value)) for name, value in pairs)
 
 
-def _family(family: Family, constant: bytes) -> bytes:
-    metric = family.metric
-    kind = _TYPES[metric.kind]
-    body = [_head(metric.sample, metric.help, kind)]
-    names = metric.label_names
-    for values, value in family.samples:
-        labels = constant + _labels(zip(names, values, strict=True))
-        body.append(data(4, labels + _value(metric, kind, value)))
-    return _delimited(b"".join(body))
-
-
-def _value(metric: Metric, kind: int, value: float | HistogramState) -> bytes:
-    if isinstance(value, HistogramState):
-        return data(7, _histogram(metric, value))
-    return data(_VALUE_FIELD[kind], double(1, value))
-
-
 def _exemplar(state: HistogramState, place: int, exemplar: Exemplar) -> bytes:
     labels = _labels(
         (("trace_id", f"{exemplar.trace_id:032x}"), ("span_id", f"{exemplar.span_id:016x}"))
@@ -107,16 +157,21 @@ def _exemplar(state: HistogramState, place: int, exemplar: Exemplar) -> bytes:
     return data(3, labels + double(2, value_s) + data(3, at))
 
 
-def _histogram(metric: Metric, state: HistogramState) -> bytes:
-    if state.cells is None:
+@lru_cache(maxsize=8)  # the histograms of a process have one layout
+def _edges(edges_s: tuple[float, ...]) -> tuple[bytes, ...]:
+    return tuple(double(2, edge) for edge in (*edges_s, _INFINITY))
+
+
+def _histogram(metric: Metric, state: Value) -> bytes:
+    if not isinstance(state, HistogramState) or state.cells is None:
         raise TypeError(f"{metric.sample}: got a histogram without its cells")
     native = exponential(state.layout, state.cells)
-    edges = (*state.layout.edges_s, _INFINITY)
+    edges = _edges(state.layout.edges_s)
     parts = [varint_field(1, state.count), double(2, state.sum_ns / _NS)]
     shown = state.exemplars or {}
     for place, (below, edge) in enumerate(zip(accumulate(state.buckets), edges, strict=True)):
         exemplar = _exemplar(state, place, shown[place]) if place in shown else b""
-        parts.append(data(3, varint_field(1, below) + double(2, edge) + exemplar))
+        parts.append(data(3, varint_field(1, below) + edge + exemplar))
     parts += (
         varint_field(5, zigzag(native.schema)),
         double(6, native.zero_threshold_s),
@@ -126,5 +181,5 @@ def _histogram(metric: Metric, state: HistogramState) -> bytes:
         data(12, varint_field(1, zigzag(offset)) + varint_field(2, length))
         for offset, length in native.spans
     )
-    parts.extend(varint_field(13, zigzag(delta)) for delta in native.deltas)
+    parts.append(packed_signed(13, native.deltas))
     return b"".join(parts)

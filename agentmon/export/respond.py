@@ -25,6 +25,7 @@ from agentmon.record.clock import epoch_offset_ns
 if TYPE_CHECKING:
     from agentmon.export.access import Gate
     from agentmon.export.collector import ProcessMetrics
+    from agentmon.export.native import NativeRenderer
     from agentmon.record.registry import Registry
 
 __all__ = [
@@ -152,6 +153,7 @@ class Endpoint:
         named = {"service": service, "region": region}
         self.constant = {name: value for name, value in named.items() if value}
         self._renderer = Renderer(self.constant)
+        self._messages: NativeRenderer | None = None
         self._process_metrics = process_metrics
         self._process: ProcessMetrics | None = None
         self._lock = Lock()
@@ -218,9 +220,11 @@ class Endpoint:
         ]
         process = self._process_part()
         if kind == PROTOBUF:
-            from agentmon.export.native import render  # noqa: PLC0415  # few ask for it
+            if self._messages is None:
+                from agentmon.export.native import NativeRenderer  # noqa: PLC0415  # few ask for it
 
-            body = render(families, self.constant)
+                self._messages = NativeRenderer(self.constant)
+            body = self._messages.render(families)
             body += b"" if process is None else process.protobuf(names)
         elif kind == PROMETHEUS:
             body = self._renderer.prometheus(families)

@@ -7,8 +7,19 @@ Source: Protocol Buffers, "Encoding".
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
-__all__ = ["data", "double", "fixed64", "key", "text", "varint", "varint_field", "zigzag"]
+__all__ = [
+    "data",
+    "double",
+    "fixed64",
+    "key",
+    "packed_signed",
+    "text",
+    "varint",
+    "varint_field",
+    "zigzag",
+]
 
 _DOUBLE = struct.Struct("<d").pack
 _FIXED64 = struct.Struct("<Q").pack
@@ -42,6 +53,12 @@ def varint_field(number: int, n: int) -> bytes:
 def zigzag(n: int) -> int:
     """A signed number as sint32 and sint64 spell it, for `varint_field`."""
     return (n << 1) ^ (n >> 63)
+
+
+def packed_signed(number: int, values: Iterable[int]) -> bytes:
+    """A repeated field of type sint32 or sint64, all of it in one."""
+    spelt = [(n << 1) ^ (n >> 63) for n in values]
+    return data(number, b"".join([_SMALL[n] if n < 128 else varint(n) for n in spelt]))  # noqa: PLR2004  # as above
 
 
 def fixed64(number: int, n: int) -> bytes:

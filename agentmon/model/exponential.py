@@ -11,11 +11,16 @@ Source: Prometheus, "Native Histograms" (standard exponential schemas).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from operator import sub
 from typing import Final
 
 from agentmon.model.buckets import Layout
+from agentmon.model.snapshot import Cells
 
 __all__ = ["FINEST", "MOST_BUCKETS", "Exponential", "exponential"]
 
@@ -48,22 +53,17 @@ class Exponential:
     deltas: tuple[int, ...]
 
 
-def exponential(layout: Layout, cells: Mapping[int, int]) -> Exponential:
+def exponential(layout: Layout, cells: Cells) -> Exponential:
     """
     Cells as a native histogram.
 
     Args:
-        layout: The cells.
-        cells: Counts by index.
+        layout: What the cells are.
+        cells: What is in them.
     """
     schema = FINEST
-    buckets: dict[int, int] = {}
-    zero_count = cells.get(0, 0)
-    for cell, n in cells.items():
-        if cell and n:
-            middle_s = (layout.lower(cell) + layout.upper(cell) + 1) / 2 / _NS
-            index = math.ceil(math.log2(middle_s) * (1 << schema))
-            buckets[index] = buckets.get(index, 0) + n
+    zero_count = cells.counts[0] if cells.counts and not cells.first else 0
+    buckets = _finest(layout, cells)
     while len(buckets) > MOST_BUCKETS and schema > _COARSEST:
         schema -= 1
         joined: dict[int, int] = {}
@@ -71,8 +71,44 @@ def exponential(layout: Layout, cells: Mapping[int, int]) -> Exponential:
             half = (index + 1) >> 1  # the upper edge of a pair is that of its upper half
             joined[half] = joined.get(half, 0) + n
         buckets = joined
-    spans, deltas = _runs(sorted(buckets.items()))
+    spans, deltas = _runs(buckets.items())
     return Exponential(schema, layout.lower(1) / _NS, zero_count, spans, deltas)
+
+
+def _finest(layout: Layout, cells: Cells) -> dict[int, int]:
+    """Counts of the finest buckets that have any, by index, rising; without the first cell."""
+    first, counts = cells
+    indexes, ends = _finest_ends(layout)
+    begin, end = bisect_left(ends, first), bisect_left(ends, first + len(counts))
+    below = [0, *accumulate(counts)]  # how many there are below each cell
+    upto = [below[each - first] for each in ends[begin:end]] + below[-1:]
+    found = map(sub, upto, [0 if first else sum(counts[:1]), *upto])
+    return {index: n for index, n in zip(indexes[begin:], found, strict=False) if n}
+
+
+@lru_cache(maxsize=8)  # the histograms of a process have one layout
+def _finest_ends(layout: Layout) -> tuple[list[int], list[int]]:
+    """Indexes of the finest buckets that cells may fall into, and the first cell beyond each."""
+    indexes: list[int] = []
+    ends: list[int] = []
+    index = _place(layout, 1)
+    last = _place(layout, layout.size - 1)
+    while index < last:
+        edge_ns = 2 ** (index / (1 << FINEST)) * _NS
+        cell = layout.index(int(edge_ns))
+        indexes.append(index)
+        ends.append(cell + (_middle_ns(layout, cell) <= edge_ns))
+        index += 1
+    return [*indexes, last], [*ends, layout.size]
+
+
+def _place(layout: Layout, cell: int) -> int:
+    """Index of the finest bucket that the middle of a cell falls into."""
+    return math.ceil(math.log2(_middle_ns(layout, cell) / _NS) * (1 << FINEST))
+
+
+def _middle_ns(layout: Layout, cell: int) -> float:
+    return (layout.lower(cell) + layout.lower(cell + 1)) / 2
 
 
 def _runs(

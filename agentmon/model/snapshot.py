@@ -18,6 +18,7 @@ from agentmon.model.statistics import Statistics
 __all__ = [
     "ByOutcome",
     "CallRecord",
+    "Cells",
     "ErrorGroup",
     "Exemplar",
     "Family",
@@ -47,6 +48,19 @@ class Exemplar(NamedTuple):
     at_ns: int
 
 
+class Cells(NamedTuple):
+    """
+    Counts of the cells of a histogram.
+
+    Args:
+        first: Index of the first one.
+        counts: What is in it and in those behind it; cells elsewhere have nothing.
+    """
+
+    first: int
+    counts: Sequence[int]
+
+
 @dataclass(frozen=True, slots=True)
 class HistogramState:
     """
@@ -57,7 +71,7 @@ class HistogramState:
         buckets: Counts per classic bucket, not cumulative; one more than there are edges.
         count: Durations recorded.
         sum_ns: Their sum, exact, in nanoseconds.
-        cells: Counts by cell, where they were asked for.
+        cells: Counts of all cells, where they were asked for.
         exemplars: The newest trace of each classic bucket that has one, by its place.
     """
 
@@ -65,7 +79,7 @@ class HistogramState:
     buckets: tuple[int, ...]
     count: int
     sum_ns: int
-    cells: Mapping[int, int] | None = None
+    cells: Cells | None = None
     exemplars: Mapping[int, Exemplar] | None = None
 
 

@@ -11,7 +11,7 @@ from array import array
 from itertools import pairwise
 
 from agentmon.model.buckets import Layout
-from agentmon.model.snapshot import Exemplar, HistogramState
+from agentmon.model.snapshot import Cells, Exemplar, HistogramState
 from agentmon.record.batch import Batch
 
 __all__ = ["Histogram"]
@@ -88,7 +88,7 @@ class Histogram:
         ends = [max(0, end - first) for end in self._layout.bucket_ends]
         # Summed when asked for: scrapes are rare, and folds are not.
         buckets = tuple(sum(counts[begin:end]) for begin, end in pairwise([0, *ends]))
-        every = self.cells() if cells else None
+        every = Cells(first, counts[:]) if cells else None
         return HistogramState(self._layout, buckets, self.count, self.sum_ns, every, self.exemplars)
 
     def _reach(self, low: int, high: int) -> None:

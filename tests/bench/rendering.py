@@ -9,6 +9,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import generate_latest
 
+from agentmon.export.native import NativeRenderer
 from agentmon.export.text import Renderer
 from agentmon.model.buckets import EDGES_S, Layout
 from agentmon.record.declaration import Declaration
@@ -73,7 +74,8 @@ def _samples(text: bytes) -> int:
 def scrape(rounds: int) -> list[Row]:
     """Rendering 10,000 counters, and 100 histograms; compressing the former."""
     idle, called = _idle(), _called()
-    renderer = Renderer({"service": "bench", "region": "local"})
+    constant = {"service": "bench", "region": "local"}
+    renderer, native = Renderer(constant), NativeRenderer(constant)
     begun_ns = perf_counter_ns()
     text = renderer.prometheus(idle.collect())
     first_ns = perf_counter_ns() - begun_ns
@@ -94,6 +96,8 @@ def scrape(rounds: int) -> list[Row]:
     cases = {
         "idle": lambda: renderer.prometheus(idle.collect()),
         "called": lambda: renderer.prometheus(called.collect()),
+        "idle native": lambda: native.render(idle.collect(cells=True)),
+        "called native": lambda: native.render(called.collect(cells=True)),
         "gzip": lambda: gzip.compress(text, compresslevel=1, mtime=0),
         "counters": lambda: generate_latest(counters),
         "without created": without_created,
@@ -120,6 +124,11 @@ def scrape(rounds: int) -> list[Row]:
             f"{ms['histograms'] / ms['called']:.0f} × faster than prometheus_client",
             f"{ms['called']:.2f} ms with counters and gauges; {ms['histograms']:.1f} ms without, "
             f"{len(EDGES_S)} edges each",
+        ),
+        no_target(
+            "the same over protobuf, native histograms",
+            f"{ms['called native'] / ms['called']:.1f} × the text",
+            f"{ms['called native']:.1f} ms; the 10,000 counters {ms['idle native']:.1f} ms",
         ),
         no_target(
             "gzip of the 10,000 counters",

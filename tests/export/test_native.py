@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from agentmon.export.native import render
+from agentmon.export.native import NativeRenderer
 from agentmon.export.respond import Endpoint
+from agentmon.model import catalogue
 from agentmon.model.exponential import exponential
 from agentmon.model.metric import Kind
 from agentmon.model.snapshot import Family, HistogramState
@@ -35,7 +36,10 @@ def labels(metric: Any) -> tuple[tuple[str, str], ...]:
 
 def test_every_sample_is_there_with_its_value(collected: list[Family]) -> None:
     """Each family has its name, help, type and samples, constant labels first."""
-    read = {family.name: family for family in families(render(collected, {"service": "s"}))}
+    read = {
+        family.name: family
+        for family in families(NativeRenderer({"service": "s"}).render(collected))
+    }
     assert set(read) == {family.metric.sample for family in collected if len(family.samples)}
     for family in collected:
         metric = family.metric
@@ -55,7 +59,7 @@ def test_every_sample_is_there_with_its_value(collected: list[Family]) -> None:
 def test_histograms_have_classic_and_native_buckets(collected: list[Family]) -> None:
     """Count, sum, classic buckets and native ones are those of the state."""
     shown = 0
-    read = {family.name: family for family in families(render(collected, {}))}
+    read = {family.name: family for family in families(NativeRenderer({}).render(collected))}
     for family in collected:
         if family.metric.kind is not Kind.HISTOGRAM:
             continue
@@ -84,7 +88,22 @@ def test_histograms_have_classic_and_native_buckets(collected: list[Family]) -> 
 def test_histogram_without_cells_is_a_mistake_of_ours() -> None:
     """Durations collected without their cells cannot be rendered natively."""
     with pytest.raises(TypeError, match="without its cells"):
-        render(filled().collect(), {})
+        NativeRenderer({}).render(filled().collect())
+
+
+def test_rendering_again_shows_what_is_new(collected: list[Family]) -> None:
+    """A renderer shows the values of the present, and forgets samples that are gone."""
+    renderer = NativeRenderer({"service": "s"})
+    first = renderer.render(collected)
+    assert renderer.render(collected) == first
+    many = [((f"a{n}",), n) for n in range(1000)]
+    metric = catalogue.DROPPED
+    renderer.render([Family(metric, many)])
+    (family,) = families(renderer.render([Family(metric, [(("a7",), 9)])]))
+    assert [(labels(each)[-1], each.counter.value) for each in family.metric] == [
+        (("reason", "a7"), 9.0)
+    ]
+    assert len(renderer._kept[metric]) == 1
 
 
 def test_process_metrics_are_there_too() -> None:

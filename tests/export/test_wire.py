@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined]
 from google.protobuf.internal.wire_format import ZigZagEncode
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.wrappers_pb2 import (
@@ -72,3 +73,11 @@ def test_messages_within_messages(given_: dict[str, str]) -> None:
     )
     expected = Struct(fields={key: Value(string_value=value) for key, value in given_.items()})
     assert Struct.FromString(encoded) == expected
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_packed_signed_numbers(values: list[int]) -> None:
+    """Signed numbers packed into one field are those of protobuf's own encoder."""
+    body = b"".join(_VarintBytes(ZigZagEncode(value)) for value in values)
+    expected = BytesValue(value=body).SerializeToString() or b"\x0a\x00"
+    assert wire.packed_signed(1, values) == expected

@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from agentmon.model.buckets import DAY_NS, Layout
 from agentmon.model.exponential import FINEST, MOST_BUCKETS, Exponential, exponential
+from agentmon.model.snapshot import Cells
 
 LAYOUT = Layout()
 CELLS = st.dictionaries(
     st.integers(0, LAYOUT.size - 1), st.integers(1, 10**9), min_size=1, max_size=60
 )
+
+
+def made(cells: dict[int, int]) -> Exponential:
+    """The native histogram of counts by cell."""
+    first = min(cells, default=0)
+    counts = [cells.get(cell, 0) for cell in range(first, max(cells, default=-1) + 1)]
+    return exponential(LAYOUT, Cells(first, counts))
 
 
 def buckets(native: Exponential) -> dict[int, int]:
@@ -35,7 +43,7 @@ def buckets(native: Exponential) -> dict[int, int]:
 @given(CELLS)
 def test_every_duration_is_in_a_bucket(cells: dict[int, int]) -> None:
     """All counts are there, in the bucket or as zero, and no bucket is empty or below zero."""
-    native = exponential(LAYOUT, cells)
+    native = made(cells)
     found = buckets(native)
     assert sum(found.values()) + native.zero_count == sum(cells.values())
     assert all(n > 0 for n in found.values())
@@ -44,7 +52,7 @@ def test_every_duration_is_in_a_bucket(cells: dict[int, int]) -> None:
 @given(CELLS)
 def test_each_cell_is_in_the_bucket_of_its_middle(cells: dict[int, int]) -> None:
     """The bucket of a cell is the one whose edges its middle lies between."""
-    native = exponential(LAYOUT, cells)
+    native = made(cells)
     expected: dict[int, int] = {}
     growth = 2 ** (2**-native.schema)
     for cell, n in cells.items():
@@ -61,9 +69,9 @@ def test_each_cell_is_in_the_bucket_of_its_middle(cells: dict[int, int]) -> None
 def test_buckets_are_as_fine_as_can_be_afforded() -> None:
     """Few buckets are finest; from one too many on they are joined, and never more than may be."""
     narrow = {LAYOUT.index(v): 1 for v in range(10**8, 10**9, 10**6)}
-    assert exponential(LAYOUT, narrow).schema == FINEST
+    assert made(narrow).schema == FINEST
     wide = dict.fromkeys(range(1, LAYOUT.size), 1)
-    native = exponential(LAYOUT, wide)
+    native = made(wide)
     assert native.schema < FINEST
     assert len(native.deltas) <= MOST_BUCKETS
     assert sum(buckets(native).values()) == LAYOUT.size - 1
@@ -71,14 +79,33 @@ def test_buckets_are_as_fine_as_can_be_afforded() -> None:
 
 def test_shortest_durations_are_zero() -> None:
     """What falls into the first cell is counted as zero, up to that cell's end."""
-    native = exponential(LAYOUT, {0: 3, 1: 2})
+    native = made({0: 3, 1: 2})
     assert (native.zero_count, native.zero_threshold_s) == (3, LAYOUT.lower(1) / 1e9)
     assert sum(buckets(native).values()) == 2
 
 
+@given(CELLS, st.integers(0, 200), st.integers(0, 200))
+def test_cells_without_counts_change_nothing(cells: dict[int, int], before: int, n: int) -> None:
+    """Empty cells before and behind those with counts make no difference."""
+    first = max(0, min(cells) - before)
+    end = min(LAYOUT.size, max(cells) + 1 + n)
+    counts = [cells.get(cell, 0) for cell in range(first, end)]
+    assert exponential(LAYOUT, Cells(first, counts)) == made(cells)
+
+
+@pytest.mark.parametrize("digits", [1, 3, 4])
+def test_layouts_of_other_digits_are_placed_alike(digits: int) -> None:
+    """However wide cells are, each goes to the bucket that its middle falls into."""
+    layout = Layout(digits=digits)
+    for cell in range(1, layout.size, max(1, layout.size // 997)):
+        middle_s = (layout.lower(cell) + layout.lower(cell + 1)) / 2e9
+        native = exponential(layout, Cells(cell, [3]))
+        assert buckets(native) == {math.ceil(math.log2(middle_s) * 2**FINEST): 3}
+
+
 def test_nothing_recorded_is_no_bucket() -> None:
     """Without durations there are no spans, and nothing is counted as zero."""
-    native = exponential(LAYOUT, {})
+    native = made({})
     assert (native.zero_count, native.spans, native.deltas) == (0, (), ())
 
 
@@ -89,7 +116,7 @@ def test_quantile_is_off_by_one_bucket_and_half_a_cell(q: float, values: list[in
     cells: dict[int, int] = {}
     for value in values:
         cells[LAYOUT.index(value)] = cells.get(LAYOUT.index(value), 0) + 1
-    native = exponential(LAYOUT, cells)
+    native = made(cells)
     rank = max(1, math.ceil(q * len(values)))
     exact_s = sorted(values)[rank - 1] / 1e9
     growth = 2 ** (2**-native.schema)
