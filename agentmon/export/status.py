@@ -16,7 +16,7 @@ from typing import Any
 from agentmon._version import __version__
 from agentmon.model import catalogue
 from agentmon.model.outcome import ERROR, TIMEOUT
-from agentmon.model.snapshot import CallRecord, OperationSnapshot, Point, Snapshot
+from agentmon.model.snapshot import CallRecord, ErrorGroup, OperationSnapshot, Point, Snapshot
 from agentmon.model.statistics import Statistics
 from agentmon.model.summary import summarise
 from agentmon.record.window import WINDOWS
@@ -81,6 +81,7 @@ def status(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
             "failed": [view.call(call) for call in snapshot.failed],
             "slow": [view.call(call) for call in snapshot.slow],
         },
+        "error_groups": [_group(group) for group in snapshot.groups],
         "self": {
             "series": len(operations),
             "dropped": dict(snapshot.dropped),
@@ -167,6 +168,21 @@ class _View:
             "p50": _number(p50.value_ns / 1e9),
             "p99": _number(p99.value_ns / 1e9),
         }
+
+
+def _group(group: ErrorGroup) -> dict[str, Any]:
+    return {
+        "group": group.group,
+        "type": group.error_type,
+        "location": group.location,
+        "kind": group.kind,
+        "name": group.name,
+        "agent": group.agent,
+        "count": group.count,
+        "first_seen": group.first_seen_ns / 1e9,
+        "last_seen": group.last_seen_ns / 1e9,
+        "trace_id": group.trace_id,
+    }
 
 
 def _labels(kind: str, values: tuple[str, ...]) -> Mapping[str, str]:

@@ -125,7 +125,8 @@ class FailureLog:
                 said = _Said(recorder, failure, outcome, duration_ns, held_back, span)
                 said.log()
                 if self._sink is not None:
-                    at_ns = ended_ns + epoch_offset_ns(ACTIVE.clock)
+                    at_ns = getattr(span, "ended_ns", 0)  # one that is not recorded has none
+                    at_ns = at_ns or ended_ns + epoch_offset_ns(ACTIVE.clock)
                     self._sink(self._record(said, at_ns, error_type, error))
         except Exception:  # noqa: BLE001  # a handler of the host's; or the stack is full
             _count_error()
