@@ -238,13 +238,14 @@ class Traced(Call):
             plain.append(duration_ns)
             if not span.ended_ns:
                 span.ended_ns = span.begun_ns + duration_ns
-                examples = recorder.examples
-                if examples is None:
-                    recorder.examples = examples = Examples()
-                examples.latest = span
-                peak = examples.peak
-                if peak is None or duration_ns > peak.ended_ns - peak.begun_ns:
-                    examples.peak = span
+                if span.flags & SAMPLED:  # as `Examples.note` does
+                    examples = recorder.examples
+                    if examples is None:
+                        recorder.examples = examples = Examples()
+                    examples.latest = span
+                    peak = examples.peak
+                    if peak is None or duration_ns > peak.ended_ns - peak.begun_ns:
+                        examples.peak = span
                 span.sink(span)
             if len(plain) >= FULL:
                 recorder.relieve()

@@ -35,7 +35,8 @@ class Examples:
     """
     The traces of some calls of one recorder since the last fold.
 
-    Of calls that returned it has the latest and the longest; of others, all up to 64.
+    Of calls that returned it has the latest and the longest; of others, the first 64. Only sampled
+    ones: those of which nothing is kept must not take the places of the others.
 
     Assumptions:
         Whoever takes holds the registry's lock. Whoever notes holds none: what two threads note at
@@ -50,15 +51,17 @@ class Examples:
         self.failed: list[tuple[str, TracedSpan]] = []
 
     def note(self, span: TracedSpan) -> None:
-        """Take note of a call that returned; it has ended."""
+        """Take note of a call that returned, if its trace can be looked at."""
+        if not _usable(span):
+            return
         self.latest = span
         peak = self.peak
         if peak is None or span.ended_ns - span.begun_ns > peak.ended_ns - peak.begun_ns:
             self.peak = span
 
     def note_failed(self, outcome: str, span: TracedSpan) -> None:
-        """Take note of a call that did not return; it has ended."""
-        if len(self.failed) < _MOST_FAILED:
+        """Take note of a call that did not return, if its trace can be looked at."""
+        if len(self.failed) < _MOST_FAILED and _usable(span):
             self.failed.append((outcome, span))
 
     def take(self, returned: str) -> list[Found]:
@@ -76,7 +79,7 @@ class Examples:
             noted.append((returned, peak))
         if latest is not None and latest is not peak:
             noted.append((returned, latest))
-        return [Found(outcome, _exemplar(span)) for outcome, span in noted if _usable(span)]
+        return [Found(outcome, _exemplar(span)) for outcome, span in noted]
 
 
 def _usable(span: TracedSpan) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
 
 import agentmon
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import Exemplar, HistogramState
 from agentmon.record.exemplar import Examples, Found
 from agentmon.record.histogram import Histogram
+from agentmon.tracing.sampling import Sampler
 from tests.instrument.exported import exporting
 from tests.instrument.recording import Spans, recording
 
@@ -157,3 +160,37 @@ def test_slow_calls_of_the_status_have_their_trace() -> None:
         work()
         slow = exported.recorded._registry.snapshot().slow
     assert [call.trace_id for call in slow] == [f"{exported.spans[0].trace_id:032x}"]
+
+
+class Turns:
+    """Samples every other trace, the first one included."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def should_sample(self, *_: Any) -> SamplingResult:
+        """Record and sample, or drop."""
+        self.asked += 1
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if self.asked % 2 else Decision.DROP)
+
+
+@pytest.mark.parametrize("form", ["decorated", "block"])
+def test_spans_held_back_leave_room_for_sampled_ones(form: str) -> None:
+    """Where a tail rule looks at calls that are not sampled, exemplars are of those that are."""
+
+    def work(least_ns: int) -> None:
+        end_ns = time.perf_counter_ns() + least_ns
+        while time.perf_counter_ns() < end_ns:
+            pass
+
+    def block(least_ns: int) -> None:
+        with agentmon.agent("a"):
+            work(least_ns)
+
+    run = {"decorated": agentmon.agent("a")(work), "block": block}[form]
+    with exporting(Sampler(custom=Turns()), keep_errors=True) as exported:
+        run(0)
+        (sampled,) = exported.spans
+        run(2 * (sampled.ended_ns - sampled.begun_ns))  # the latest, and the longest
+        found = shown(exported.recorded, "a")
+    assert found == {"ok": {sampled.trace_id}}
