@@ -30,7 +30,7 @@ from agentmon.errors import (
     EndpointError,
     PushError,
 )
-from agentmon.instrument.call import Call, annotate, current, usage
+from agentmon.instrument.call import Call, annotate, content, current, usage
 from agentmon.instrument.carry import carry, carrying
 from agentmon.instrument.correlate import LogContext, log_context
 from agentmon.instrument.evaluation import score
@@ -81,6 +81,7 @@ __all__ = [
     "carry",
     "carrying",
     "configure",
+    "content",
     "current",
     "endpoint",
     "flush",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
     from agentmon.instrument.active import Watch
+    from agentmon.instrument.content import Content
     from agentmon.instrument.failure_log import FailureLog
     from agentmon.instrument.span import Spans
     from agentmon.model.snapshot import Family, OperationSnapshot
@@ -223,6 +224,8 @@ def _start(settings: Settings) -> None:
     classifier = Classifier(settings.interrupts, settings.timeouts)
     events = _events(settings)
     failures = _failures(settings, events) if settings.failure_logs else None
+    ACTIVE.redact = settings.redact
+    ACTIVE.content = _content(settings)
     ACTIVE.turn_on(registry, classifier, spans, watch, failures=failures, events=events)
     if not _runtime.hooked:
         _runtime.hooked = True
@@ -327,6 +330,16 @@ def _events(settings: Settings) -> Callable[[LogRecord], object] | None:
     export.start()
     _runtime.outlets.append(export)
     return export.sink
+
+
+def _content(settings: Settings) -> Content | None:
+    """What puts content on spans, if that is asked for."""
+    if not settings.content:
+        return None
+    from agentmon.instrument.content import Content  # noqa: PLC0415  # few ask for it
+    from agentmon.redaction import standard  # noqa: PLC0415  # likewise
+
+    return Content(settings.redact or standard, settings.content_limit)
 
 
 def _failures(settings: Settings, events: Callable[[LogRecord], object] | None) -> FailureLog:

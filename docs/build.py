@@ -43,7 +43,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Export spans": ("Traces", "Limits"),
     "Push metrics": ("push", "Pushgateway", "Textfile", "RemoteWrite", "OTLPMetrics"),
     "Mark code": ("agent", "tool", "model_call", "workflow", "step", "handoff", "Operation"),
-    "Calls": ("Call", "current", "usage", "annotate"),
+    "Calls": ("Call", "current", "usage", "annotate", "content"),
     "Say how good a call was": ("score",),
     "Correlate logs": ("LogContext", "log_context"),
     "Threads": ("carry", "carrying"),

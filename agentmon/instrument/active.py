@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from agentmon.instrument.content import Content
     from agentmon.instrument.failure_log import FailureLog
     from agentmon.instrument.site import Site
     from agentmon.instrument.span import Spans
@@ -69,12 +70,14 @@ class Active:
         "block",
         "classifier",
         "clock",
+        "content",
         "conventions",
         "events",
         "failures",
         "lock",
         "mode",
         "plain_block",
+        "redact",
         "registry",
         "sites",
         "spans",
@@ -93,6 +96,10 @@ class Active:
         #: How spans are named.
         self.conventions = Conventions()
         self.spans: Spans | None = None
+        #: Puts on spans what was said, if that is asked for.
+        self.content: Content | None = None
+        #: What texts of exceptions pass through; None for the standard hook.
+        self.redact: Callable[[str], str] | None = None
         #: Reports failures, if they are to be logged.
         self.failures: FailureLog | None = None
         #: Takes log records for a collector, if there is a way to one.
@@ -147,6 +154,7 @@ class Active:
             self.registry = None
             self._make_spans(None)
             self.watch = None
+            self.content = self.redact = None
             self.failures = None
             self.events = None
             for site in self._every_site():

@@ -39,6 +39,7 @@ __all__ = [
     "annotate",
     "begin",
     "conclude",
+    "content",
     "current",
     "deactivate",
     "end_again",
@@ -172,6 +173,29 @@ class Call:
             for name, value in facts.items():
                 if value is not None:
                     self.span.set(FACTS[name], value)
+
+    def content(
+        self,
+        *,
+        input: object = None,  # noqa: A002  # as the conventions call it
+        output: object = None,
+        system: object = None,
+    ) -> None:
+        """
+        Put what was said on its span, after redaction, where ``configure(content=True)`` asks so.
+
+        What is given again takes the place of what was. Nothing is raised, and nothing looked at
+        where it is not asked for or the span is not recorded.
+
+        Args:
+            input: What went in: a text, a message or several, as dictionaries with ``role`` and
+                ``content`` as APIs of models take them; of a tool, its arguments.
+            output: What came out: likewise; of a tool, its result.
+            system: Instructions to the model besides the messages.
+        """
+        keeper = ACTIVE.content
+        if keeper is not None:
+            keeper.messages(self, input, output, system)
 
     def end(self, *, error: BaseException | None = None, outcome: str | None = None) -> None:
         """
@@ -330,6 +354,28 @@ def annotate(**facts: object) -> None:
     call = current()
     if call is not None:
         call.annotate(**facts)
+
+
+def content(
+    *,
+    input: object = None,  # noqa: A002  # as the conventions call it
+    output: object = None,
+    system: object = None,
+) -> None:
+    """
+    Put what was said on the span of the current call; see `Call.content`.
+
+    For use within a decorated function; of tools that are functions, arguments and result are put
+    there by themselves. Nothing happens outside any call or where content is not asked for.
+
+    Args:
+        input: What went in.
+        output: What came out.
+        system: Instructions to the model besides the messages.
+    """
+    call = current() if ACTIVE.content is not None else None
+    if call is not None:
+        call.content(input=input, output=output, system=system)
 
 
 def _check_facts(facts: Iterable[str]) -> None:

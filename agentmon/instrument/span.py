@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 
 from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.content import exception_attributes
 from agentmon.model import attributes
 from agentmon.model.outcome import ERROR, INTERRUPTED, TIMEOUT
 from agentmon.tracing.context import attach, present, within
@@ -228,7 +229,7 @@ def describe(
     if outcome in (ERROR, TIMEOUT):
         span.set_status(Status(StatusCode.ERROR, error_type or outcome))
         if error is not None:
-            span.record_exception(error, timestamp=ended_ns)
+            span.record_exception(error, exception_attributes(error), ended_ns)
 
 
 def quietly(do: Callable[..., T], *args: Any) -> T | None:

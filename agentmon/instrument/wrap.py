@@ -120,6 +120,8 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
             if active.mode is OFF:
                 return fn(*args, **kwargs)
             with active.block(site if site.naming is None else site.named(args, kwargs)):
+                if active.content is not None and site.declaration.kind == "tool":
+                    return active.content.observe(fn, args, kwargs)
                 return fn(*args, **kwargs)
         live = recorder.live
         key = None
@@ -163,6 +165,8 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
             if active.mode is OFF:
                 return await fn(*args, **kwargs)
             with active.block(site if site.naming is None else site.named(args, kwargs)):
+                if active.content is not None and site.declaration.kind == "tool":
+                    return await active.content.observe_async(fn, args, kwargs)
                 return await fn(*args, **kwargs)
         live = recorder.live
         token = key = None
@@ -206,6 +210,8 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if ACTIVE.mode is OFF:
             return (yield from generator)
         call = begin(site.named(args, kwargs), CURRENT.get())
+        if ACTIVE.content is not None and call.kind == "tool":
+            ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
         sent: Any = None
         thrown: BaseException | None = None
@@ -239,6 +245,8 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = fn(*args, **kwargs)
         call = IDLE if ACTIVE.mode is OFF else begin(site.named(args, kwargs), CURRENT.get())
+        if ACTIVE.content is not None and call.kind == "tool":
+            ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
         sent: Any = None
         thrown: BaseException | None = None

@@ -52,6 +52,17 @@ _OPERATION = {
 }
 _USUAL_ENTRY = "invoke"
 
+#: The attributes of what was said, where that is asked for; those of a tool are others.
+CONTENT: Final = {
+    "input": "gen_ai.input.messages",
+    "output": "gen_ai.output.messages",
+    "system": "gen_ai.system_instructions",
+}
+TOOL_CONTENT: Final = {
+    "input": "gen_ai.tool.call.arguments",
+    "output": "gen_ai.tool.call.result",
+}
+
 #: The attribute of what can be said of a call besides, by what it is called here.
 FACTS: Final[dict[str, str]] = {
     "conversation_id": "gen_ai.conversation.id",

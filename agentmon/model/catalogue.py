@@ -76,7 +76,7 @@ TOKEN_TYPE = Label(
     "was written to one) and reasoning (output).",
     5,
 )
-REASON = Label("reason", "Why something was not recorded as it came, or not answered.", 20)
+REASON = Label("reason", "Why something was not recorded as it came, or not answered.", 40)
 
 #: Labels of the whole process, put on every sample when they are configured.
 CONSTANT_LABELS: tuple[Label, ...] = (
@@ -244,6 +244,8 @@ DROP_REASONS: dict[str, str] = {
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
     "bad_context": "No context could be written to what inject() got, or read from what received() "
     "got; it was left out.",
+    "content_failed": "Content could not be made into text, or its redaction raised; it was left "
+    "out.",
     "span_error": "The host's tracer provider raised; the call went on without its span.",
     "log_error": "A log handler, or the hook for redaction, raised on the record of a failure.",
     "log_queue_full": "A log record was made while as many waited as may; it was not exported.",

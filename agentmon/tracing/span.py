@@ -258,13 +258,14 @@ class LightSpan(Span):
         """Add an event that describes an exception: type, message and stack trace."""
         if self.ended_ns:
             return
-        described = {
-            "exception.type": _type_name(type(exception)),
-            "exception.message": clean(exception, None) or "",
-            "exception.stacktrace": stacktrace(exception),
-            "exception.escaped": str(escaped),
-        }
-        self.add_event("exception", {**described, **(attributes or {})}, timestamp)
+        given = attributes or {}
+        described = {"exception.type": _type_name(type(exception))}
+        if "exception.message" not in given:
+            described["exception.message"] = clean(exception, None) or ""
+        if "exception.stacktrace" not in given:  # which takes time
+            described["exception.stacktrace"] = stacktrace(exception)
+        described["exception.escaped"] = str(escaped)
+        self.add_event("exception", {**described, **given}, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """End it, at *end_time* in nanoseconds since 1970, or now; and hand it over."""
