@@ -88,7 +88,7 @@ def test_shares_under_an_objective_agree(scraped: Scraper) -> None:
 
 def _jobs(key: str) -> list[dict[str, Any]]:
     """What the page shows for a server line."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(?:yaml|text)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (block,) = [each for each in blocks if f"# {key}" in each]
     jobs: list[dict[str, Any]] = yaml.safe_load(block)["scrape_configs"]
     return jobs
