@@ -24,6 +24,7 @@ __all__ = [
     "call",
     "demo",
     "empty",
+    "group",
     "many",
     "operation",
     "staged",
@@ -193,6 +194,33 @@ def call(
     }
 
 
+def group(
+    name: str,
+    at: tuple[str, str, str],
+    count: int,
+    *,
+    error_type: str = "ValueError",
+    location: str = "support.desk.answer",
+    first: float = 600.0,
+    last: float = 5.0,
+    trace_id: str | None = None,
+) -> Json:
+    """One error group at one operation: kind, name and agent."""
+    kind, operation_name, agent = at
+    return {
+        "group": name,
+        "type": error_type,
+        "location": location,
+        "kind": kind,
+        "name": operation_name,
+        "agent": agent,
+        "count": count,
+        "first_seen": NOW - first,
+        "last_seen": NOW - last,
+        "trace_id": trace_id,
+    }
+
+
 def empty() -> Json:
     """A process in which nothing has been called yet."""
     return {
@@ -206,6 +234,7 @@ def empty() -> Json:
         "windows": ["1m", "5m", "1h"],
         "operations": [],
         "recent": {"failed": [], "slow": []},
+        "error_groups": [],
         "self": {
             "series": 0,
             "dropped": {},
@@ -322,6 +351,48 @@ def demo() -> Json:
     ]
     slow.append(call("agent", billing, 61.5, "timeout", ago=75, error_type="TimeoutError"))
     slow.append(call("tool", ("refund", "billing"), 9.81, "cancelled", ago=700))
+    ledger: Json = {
+        "error_type": "payments.errors.LedgerUnavailableError",
+        "location": "payments.ledger.Ledger.connect",
+        "trace_id": trace,
+    }
+    groups = [
+        group("9c1f0a7be2d4", ("agent", "billing", "billing"), 310, last=3, first=3700, **ledger),
+        group("9c1f0a7be2d4", ("tool", "refund", "billing"), 402, last=3.2, first=3700, **ledger),
+        group("9c1f0a7be2d4", ("workflow", "ticket", ""), 118, last=33, first=3640, **ledger),
+        group(
+            "51d3c08b66fa",
+            ("agent", "billing", "billing"),
+            74,
+            error_type="TimeoutError",
+            location="payments.ledger.Ledger.connect",
+            last=54,
+            first=2400,
+            trace_id=trace,
+        ),
+        group("0b7e93ad1c52", ("agent", "triage", "triage"), 21, last=140, first=3500),
+        group(
+            "e4420f1d9b38",
+            ("tool", "search_orders", "triage"),
+            5,
+            error_type="timeout",
+            location="",
+            last=600,
+            first=900,
+        ),
+        *(
+            group(
+                f"{n:012x}",
+                ("agent", "billing", "billing"),
+                9 - n,
+                error_type="KeyError",
+                location="support.customers.directory.lookup_by_reference_number.<locals>.of",
+                last=700.0 + 60 * n,
+                first=1800,
+            )
+            for n in range(4)
+        ),
+    ]
     return empty() | {
         "service": "support",
         "region": "eu-west",
@@ -329,6 +400,7 @@ def demo() -> Json:
         "spans": "host",
         "operations": operations,
         "recent": {"failed": failed, "slow": slow},
+        "error_groups": groups,
         "self": {
             "series": len(operations),
             "dropped": {"label_bound": 3, "ended_twice": 1},

@@ -345,6 +345,16 @@ def test_names_are_never_markup(view: View) -> None:
         "spans": HOSTILE,
         "operations": [hostile, model],
         "recent": {"failed": [ended], "slow": [ended]},
+        "error_groups": [
+            statuses.group(
+                HOSTILE,
+                (HOSTILE, HOSTILE, HOSTILE),
+                3,
+                error_type=HOSTILE,
+                location=HOSTILE,
+                trace_id=HOSTILE,
+            )
+        ],
     }
     bad["self"]["dropped"] = {HOSTILE: 1}
     view.stage.set(bad)
@@ -537,6 +547,73 @@ def test_recent_calls_are_listed(view: View) -> None:
     more.click()
     assert len(failed.find_elements("css selector", "tbody tr")) == 14
     assert more.text == "Show fewer"
+
+
+def _groups(view: View) -> list[str]:
+    """The error groups that are seen, in order, as text."""
+    return [line.text for line in view.chrome.find_elements("css selector", "#groups-body tr")]
+
+
+@browser_test
+def test_error_groups_are_listed(view: View) -> None:
+    """Groups come last seen first, each once, with every operation that it failed."""
+    view.open()
+    assert view.text("#groups-count") == "8"
+    lines = _groups(view)
+    assert len(lines) == 6
+    for seen in (
+        "payments.errors.LedgerUnavailableError",
+        "in payments.ledger.Ledger.connect",
+        "group 9c1f0a7be2d4",
+        "trace 4bf92f3577b34da6a3ce929d0e0e4736",
+        "refundtool · billing\n402",
+        "billingagent\n310",
+        "ticketworkflow\n118",
+        "1 h 01 m ago",
+        "3 s ago",
+    ):
+        assert seen in lines[0].replace("\u00a0", " ")
+    assert lines[3].startswith("timeout\ngroup e4420f1d9b38\nsearch_orders")
+    more = view.one("#groups-more")
+    assert more.text == "Show all 8"
+    more.click()
+    assert (len(_groups(view)), more.text) == (8, "Show fewer")
+
+
+@browser_test
+def test_error_groups_come_and_grow(view: View) -> None:
+    """Without failures the page says so; a new group comes on top, and counts grow in place."""
+    quiet = demo() | {"error_groups": []}
+    view.stage.set(quiet)
+    view.open()
+    assert view.text("#groups-none") == "Nothing has failed since recording began."
+    assert not view.one("#groups table").is_displayed()
+    first = statuses.group("a" * 12, ("tool", "t", "a"), 1, last=60)
+    view.stage.set(quiet | {"error_groups": [first]})
+    view.until(lambda: len(_groups(view)) == 1)
+    assert not view.one("#groups-none").is_displayed()
+    assert "\n1\n" in _groups(view)[0]
+    view.run("document.querySelector('#groups-body tr').dataset.same = 'yes'")
+    newer = statuses.group("b" * 12, ("tool", "t", "a"), 1, error_type="OSError", last=1)
+    view.stage.set(quiet | {"error_groups": [newer, first | {"count": 1234}]})
+    view.until(lambda: len(_groups(view)) == 2)
+    lines = _groups(view)
+    assert lines[0].startswith("OSError")
+    assert "\n1,234\n" in lines[1]
+    assert view.run("return document.querySelectorAll('#groups-body tr')[1].dataset.same") == "yes"
+    view.stage.set(quiet)
+    view.until(lambda: not _groups(view))
+
+
+@browser_test
+def test_groups_that_had_no_room_are_one_line(view: View) -> None:
+    """What is beyond the bound is said to be several groups."""
+    other = statuses.group(
+        "other", ("other", "other", "other"), 7, error_type="other", location="other"
+    )
+    view.stage.set(demo() | {"error_groups": [other]})
+    view.open()
+    assert _groups(view)[0].startswith("other\nall further groups, counted together\nother\n7\n")
 
 
 @browser_test
