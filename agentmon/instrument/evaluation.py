@@ -61,6 +61,8 @@ def score(
     if ACTIVE.mode is OFF or events is None:
         return
     try:
+        if explanation is not None and ACTIVE.content is not None:
+            described[EXPLANATION] = ACTIVE.content.text(explanation)
         _emit(events, described, call if call is not None else current())
     except Exception:  # noqa: BLE001  # a logger provider of the host's, or its hook for redaction
         if ACTIVE.registry is not None:

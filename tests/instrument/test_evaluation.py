@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 import agentmon
 from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.content import Content
 from agentmon.tracing.log import LogRecord
 from tests.instrument.recording import MODES, Spans, recording
 
@@ -148,3 +149,10 @@ def test_explanations_are_not_kept_unless_asked_for(sent: list[LogRecord]) -> No
     """Without capture of content an explanation is not sent."""
     agentmon.score("good", 1, explanation="the customer said ...")
     assert "gen_ai.evaluation.explanation" not in sent[0].attributes
+
+
+def test_explanations_are_redacted_where_asked_for(sent: list[LogRecord]) -> None:
+    """With capture of content an explanation is sent, as the hook for redaction leaves it."""
+    ACTIVE.content = Content(lambda text: text.replace("Ada", "[name]"), 100)
+    agentmon.score("good", 1, explanation="Ada said so")
+    assert sent[0].attributes["gen_ai.evaluation.explanation"] == "[name] said so"
