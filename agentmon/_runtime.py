@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from agentmon.export.wsgi import WSGIApplication
     from agentmon.instrument.active import Watch
     from agentmon.instrument.content import Content
-    from agentmon.instrument.failure_log import FailureLog
     from agentmon.instrument.span import Spans
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
@@ -206,6 +205,7 @@ def configure(
 
 
 def _start(settings: Settings) -> None:
+    from agentmon.instrument.failure_log import FailureLog  # noqa: PLC0415
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
@@ -223,7 +223,7 @@ def _start(settings: Settings) -> None:
         _runtime.outlets.append(pushing)  # last, so that it knows what the others have lost
     classifier = Classifier(settings.interrupts, settings.timeouts)
     events = _events(settings)
-    failures = _failures(settings, events) if settings.failure_logs else None
+    failures = FailureLog(events) if settings.failure_logs else None
     ACTIVE.redact = settings.redact
     ACTIVE.content = _content(settings)
     ACTIVE.turn_on(registry, classifier, spans, watch, failures=failures, events=events)
@@ -340,14 +340,6 @@ def _content(settings: Settings) -> Content | None:
     from agentmon.redaction import standard  # noqa: PLC0415  # likewise
 
     return Content(settings.redact or standard, settings.content_limit)
-
-
-def _failures(settings: Settings, events: Callable[[LogRecord], object] | None) -> FailureLog:
-    """What reports failures."""
-    from agentmon.instrument.failure_log import FailureLog  # noqa: PLC0415  # likewise
-    from agentmon.redaction import standard  # noqa: PLC0415  # likewise
-
-    return FailureLog(events, settings.redact or standard)
 
 
 def _resource(settings: Settings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentmon._version import __version__
 from agentmon.instrument.active import ACTIVE
+from agentmon.instrument.content import exception_attributes
 from agentmon.instrument.correlate import present_ids
 from agentmon.model import attributes
 from agentmon.model.outcome import TIMEOUT
@@ -19,7 +20,6 @@ from agentmon.record.clock import epoch_offset_ns
 from agentmon.record.failures import MOST_GROUPS, unlocated
 from agentmon.tracing.log import WARN, LogRecord
 from agentmon.tracing.span import Library
-from agentmon.tracing.stacktrace import stacktrace
 
 if TYPE_CHECKING:
     from agentmon.instrument.span import OpenSpan
@@ -34,9 +34,6 @@ _MINUTE_NS: Final = 60 * 10**9
 #: Records of a minute that are not a flood.
 _FIRST: Final = 5
 _MOST_KEYS: Final = 2 * MOST_GROUPS
-#: Characters that are kept of a message and of a stack trace, and looked at.
-_LONGEST: Final = 16 * 1024
-_LOOKED_AT: Final = 4 * _LONGEST
 
 #: What the conventions call an exception, by the kind of the operation that it ended.
 _EVENTS: Final = {
@@ -65,15 +62,12 @@ class FailureLog:
           bounded.
 
     Args:
-        sink: Takes the records for a collector; None if there is no way to one.
-        redact: What messages and stack traces pass through on their way there.
+        sink: Takes the records for a collector, with message and stack trace of the exception,
+            redacted; None if there is no way to one.
     """
 
-    def __init__(
-        self, sink: Callable[[LogRecord], object] | None, redact: Callable[[str], str]
-    ) -> None:
+    def __init__(self, sink: Callable[[LogRecord], object] | None) -> None:
         self._sink = sink
-        self._redact = redact
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -153,7 +147,7 @@ class FailureLog:
         if error is not None and error_type is not None:
             event = _EVENTS.get(said.kind, "exception")
             described["exception.type"] = error_type
-            described.update(self._content(error))
+            described.update(exception_attributes(error))
         return LogRecord(
             event,
             at_ns,
@@ -166,16 +160,6 @@ class FailureLog:
             said.flags,
             LIBRARY,
         )
-
-    def _content(self, error: BaseException) -> dict[str, str]:
-        """Message and stack trace, redacted; what of them cannot be had is left out."""
-        content: dict[str, str] = {}
-        try:
-            for key, words in (("exception.message", str), ("exception.stacktrace", stacktrace)):
-                content[key] = self._redact(words(error)[:_LOOKED_AT])[:_LONGEST]
-        except Exception:  # noqa: BLE001  # the hook's, or the exception's own
-            _count_error()
-        return content
 
 
 def _count_error() -> None:
