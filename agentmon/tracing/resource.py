@@ -8,11 +8,18 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from uuid import uuid4
 
 from agentmon._version import __version__
 
 __all__ = ["resource"]
+
+
+@lru_cache(maxsize=1)
+def _instance(_pid: int) -> str:
+    """The same for all that a process exports; another one in a forked child."""
+    return str(uuid4())
 
 
 def resource(service: str, region: str, given: Mapping[str, str]) -> dict[str, str | int]:
@@ -27,7 +34,7 @@ def resource(service: str, region: str, given: Mapping[str, str]) -> dict[str, s
     """
     found: dict[str, str | int] = {
         "service.name": f"unknown_service:{os.path.basename(sys.executable or 'python')}",  # noqa: PTH119  # what pathlib costs at start
-        "service.instance.id": str(uuid4()),
+        "service.instance.id": _instance(os.getpid()),
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "agentmon",
         "telemetry.sdk.version": __version__,

@@ -28,8 +28,20 @@ def test_unnamed_service_is_called_after_its_program() -> None:
     assert str(resource("", "", {})["service.name"]).startswith("unknown_service:")
 
 
-def test_each_resource_is_an_instance_of_its_own() -> None:
-    """Two resources, as of parent and forked child, have different instance ids."""
-    assert (
-        resource("", "", {})["service.instance.id"] != resource("", "", {})["service.instance.id"]
-    )
+def test_a_process_is_one_instance() -> None:
+    """All that a process exports is of one instance, and a forked child is another one."""
+    mine = resource("", "", {})["service.instance.id"]
+    assert resource("a", "b", {})["service.instance.id"] == mine
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(writer, str(resource("", "", {})["service.instance.id"]).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    other = os.read(reader, 100).decode()
+    os.close(reader)
+    os.close(writer)
+    assert other
+    assert other != mine
