@@ -331,6 +331,20 @@ def test_what_cannot_be_cut_off_is_left_alone(
     wait_until(lambda: not threads(), timeout_s=30, what="the thread to end")
 
 
+def test_the_end_does_not_wait_for_a_push_that_has_time(pushing: Any) -> None:
+    """A push with a later deadline gives up its pauses when the end comes, and that one is done."""
+    place = Place(Answer("retry", "busy", after_seconds=40.0), ACCEPTED)
+    it = pushing(place)
+    said: list[str] = []
+    thread = threading.Thread(target=lambda: said.extend(it.it.push(600)))
+    thread.start()
+    assert place.entered.wait(30)
+    it.it.close(30)
+    thread.join(30)
+    assert said == ["the place: busy"]
+    assert [moment.last for moment in place.moments] == [False, True]
+
+
 def test_places_do_not_wait_for_each_other(pushing: Any) -> None:
     """While one place hangs, another gets its last push."""
     hanging, fine = Place(LATER), Place()
