@@ -8,7 +8,7 @@ brings that package's ``process_*`` and ``python_*`` metrics to agentmon's own e
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, count
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,9 +26,10 @@ from prometheus_client.metrics_core import (
 from prometheus_client.metrics_core import Metric as ForeignMetric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
-from agentmon.export.text import edge_text
-from agentmon.model import catalogue
+from agentmon.export.text import edge_text, within_bucket_ns
+from agentmon.model import catalogue, snapshot
 from agentmon.model.metric import Kind, Metric
 from agentmon.model.snapshot import Family, HistogramState
 
@@ -83,7 +84,15 @@ class AgentmonCollector(Collector):
             if not isinstance(value, HistogramState):
                 raise TypeError(f"{foreign.name}: got {type(value).__name__}")
             edges = (*map(edge_text, value.layout.edges_s), "+Inf")
-            buckets = list(zip(edges, accumulate(value.buckets), strict=True))
+            shown = value.exemplars or {}
+            buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
+                (edge, below, _exemplar(value, place, shown[place]))
+                if place in shown
+                else (edge, below)
+                for place, edge, below in zip(
+                    count(), edges, accumulate(value.buckets), strict=False
+                )
+            ]
             foreign.add_metric(labels, buckets, value.sum_ns / 1e9)
         elif isinstance(foreign, InfoMetricFamily):
             foreign.add_metric(labels, {})
@@ -91,6 +100,12 @@ class AgentmonCollector(Collector):
             if not isinstance(value, (int, float)):
                 raise TypeError(f"{foreign.name}: got {type(value).__name__}")
             foreign.add_metric(labels, value)
+
+
+def _exemplar(state: HistogramState, place: int, own: snapshot.Exemplar) -> Exemplar:
+    value_s = within_bucket_ns(state, place, own.duration_ns) / 1e9
+    ids = {"trace_id": f"{own.trace_id:032x}", "span_id": f"{own.span_id:016x}"}
+    return Exemplar(ids, value_s, own.at_ns / 1e9)
 
 
 class ProcessMetrics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -11,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 
 from agentmon.export.collector import AgentmonCollector, ProcessMetrics
 from agentmon.model import catalogue
+from agentmon.model.buckets import Layout
 from agentmon.model.metric import Metric
-from agentmon.model.snapshot import Family
+from agentmon.model.snapshot import Exemplar, Family, HistogramState
 from tests.export.recording import SECOND, TRIAGE, filled, record
 
 AGENT = {"agent": "triage", "operation": "invoke"}
@@ -126,3 +128,34 @@ def test_the_hosts_registry_is_left_alone() -> None:
     before = set(REGISTRY._collector_to_names)
     ProcessMetrics().prometheus()
     assert set(REGISTRY._collector_to_names) == before
+
+
+def test_exemplars_reach_the_hosts_registry(registry: CollectorRegistry) -> None:
+    """The host's OpenMetrics answer has exemplars on their buckets, and its text has none."""
+    state = HistogramState(
+        Layout(edges_s=(0.1, 1.0)),
+        (1, 1, 1),
+        3,
+        5 * SECOND,
+        exemplars={
+            0: Exemplar(0xABC, 0xDEF, 100_200_000, SECOND),
+            2: Exemplar(7, 8, 9 * SECOND, 1_790_000_000_500_000_000),
+        },
+    )
+    families = [Family(catalogue.OPERATIONS["workflow"].duration, [(("w", "ok"), state)])]
+    registry.register(AgentmonCollector(lambda: ({}, families)))
+    (family,) = parse_openmetrics(openmetrics(registry).decode())
+    shown = {
+        sample.labels["le"]: (
+            sample.exemplar.labels,
+            sample.exemplar.value,
+            float(sample.exemplar.timestamp),
+        )
+        for sample in family.samples
+        if sample.exemplar is not None
+    }
+    assert shown == {
+        "0.1": ({"trace_id": f"{0xABC:032x}", "span_id": f"{0xDEF:016x}"}, 0.1, 1.0),
+        "+Inf": ({"trace_id": f"{7:032x}", "span_id": f"{8:016x}"}, 9.0, 1_790_000_000.5),
+    }
+    assert b"trace_id" not in generate_latest(registry)
