@@ -586,6 +586,37 @@ class _Screen:
             )
         return lines
 
+    def groups(self, most: int) -> list[str]:
+        """Errors by what they have in common, that which was seen last first."""
+        found: dict[tuple[str, ...], list[_Json]] = {}
+        for each in self._status["error_groups"]:
+            key = (each["group"], each["type"], each["location"])
+            found.setdefault(key, []).append(each)
+        if not found or most < 1:
+            return []
+        lines = ["", self._line([_Piece(f"ERROR GROUPS {len(found)}", "strong")])]
+        alike = sorted(found.values(), key=lambda members: -_last_seen(members))
+        for members in alike[:most]:
+            # One exception fails each call that it passes: the most are where it began.
+            first = max(members, key=lambda each: each["count"])
+            kind = _KINDS.get(first["kind"], ("", first["kind"]))[1]
+            when = f"  {_age(self._status['now'] - _last_seen(members))} ago"
+            wide = self._width >= _WIDE
+            place = f" in {plain(first['location'])}" if first["location"] else ""
+            more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+            lines.append(
+                self._line(
+                    [
+                        _Piece(_pad(count(first["count"]), 9, right=True)),
+                        _Piece(_pad(when, 17) if wide else "  ", "muted"),
+                        _Piece(plain(first["type"]), "error"),
+                        _Piece(f"  {plain(first['name'])}"),
+                        _Piece(f" ({plain(kind)}){more}{place}", "muted"),
+                    ]
+                )
+            )
+        return lines
+
     def exporter(self) -> list[str]:
         """The exporter's own health."""
         own = self._status["self"]
@@ -622,6 +653,10 @@ class _Screen:
             '    @agentmon.agent("triage")',
             "    def triage(ticket): ...",
         ]
+
+
+def _last_seen(groups: Iterable[_Json]) -> float:
+    return max(float(each["last_seen"]) for each in groups)
 
 
 def _title(operation: _Json) -> str:
@@ -682,7 +717,8 @@ def render(
             ends = keys  # the agents matter more than their exporter
         room = None if height is None else max(2, height - len(lines) - len(ends) - 1)
         table = screen.tables(room)
-        recent: list[str] = []
+        left = _FEW_CALLS if room is None else room - len(table) - 2
+        recent = screen.groups(min(_FEW_CALLS, left))
         for key, title in (("failed", "FAILED"), ("slow", "SLOW")):
             left = _FEW_CALLS if room is None else room - len(table) - len(recent) - 2
             recent += screen.recent(key, title, min(_FEW_CALLS, left))

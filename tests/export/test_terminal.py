@@ -136,7 +136,7 @@ def test_what_does_not_fit_is_counted() -> None:
         left_out = [re.match(r"and (\d+) more", line) for line in lines]
         assert rows + sum(int(found[1]) for found in left_out if found) == 15
         for line, following in pairwise(lines):
-            if re.match(r"[A-Z ]{5,} \d+( |$)", line):
+            if re.match(r"[A-Z][A-Z ]{4,} \d+( |$)", line):
                 assert following
                 assert not following.startswith("and ")
 
@@ -271,3 +271,35 @@ def test_without_agents_the_verdict_is_on_what_there_is() -> None:
     """A process of tools alone has a verdict on its tools."""
     one = demo() | {"operations": [operation("tool", ("search", ""))]}
     assert "No tool failed in the last 5 minutes." in shown(one)
+
+
+def _groups_of(status: dict[str, Any], width: int = 100) -> list[str]:
+    """The lines of error groups, without their heading."""
+    lines = shown(status, width)
+    at = next((n for n, line in enumerate(lines) if line.startswith("ERROR GROUPS")), None)
+    return [] if at is None else lines[at + 1 : lines.index("", at)]
+
+
+def test_error_groups_are_shown() -> None:
+    """The four groups seen last, each once: how often, when, what, and where it began."""
+    assert "ERROR GROUPS 8" in shown(demo(), 100)
+    first, *others = _groups_of(demo(), 130)
+    assert first.endswith("  refund (tool) and 2 more in payments.ledger.Ledger.connect")
+    assert first.startswith("      402  3 s ago        payments.errors.")
+    assert others == [
+        "       74  54 s ago       TimeoutError  billing (agent) in payments.ledger.Ledger.connect",
+        "       21  2 m 20 s ago   ValueError  triage (agent) in support.desk.answer",
+        "        5  10 m 00 s ago  timeout  search_orders (tool)",
+    ]
+
+
+def test_without_failures_there_are_no_groups() -> None:
+    """A heading without anything below it is not shown."""
+    assert _groups_of(demo() | {"error_groups": []}) == []
+
+
+def test_groups_fit_a_narrow_terminal() -> None:
+    """In 40 columns a group keeps how often and what."""
+    lines = _groups_of(demo(), 40)
+    assert lines[1].startswith("       74  TimeoutError  billing")
+    assert max(map(len, lines)) <= 40
