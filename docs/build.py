@@ -64,7 +64,7 @@ PLAIN = ("__version__",)
 _INTRODUCTION = """\
 # API reference
 
-Everything public: what `agentmon` and `agentmon.testing` export.
+Everything public: what `agentmon`, `agentmon.redaction` and `agentmon.testing` export.
 Other modules may change at any time; see [stability](../stability.md).
 This page is generated from the docstrings by `make build`; do not edit it.
 
@@ -186,7 +186,7 @@ def api_page(root: Path) -> str:
     if listed != exported:
         odd = ", ".join(sorted(listed ^ exported))
         raise SystemExit(f"{Path(__file__).name}: PARTS and agentmon.__all__ differ in: {odd}")
-    testing = package["testing"]
+    testing, redaction = package["testing"], package["redaction"]
     parts = {
         title: [(f"agentmon.{name}", package[name].final_target) for name in names]
         for title, names in PARTS.items()
@@ -194,12 +194,20 @@ def api_page(root: Path) -> str:
     parts["Serve within the host"] += [
         (path.rpartition(".")[2], package[path]) for path in RETURNED
     ]
+    parts["Redact"] = [
+        (f"agentmon.redaction.{name}", redaction[name])
+        for name in map(str, redaction.exports or ())
+    ]
     parts["Errors"] = [(f"agentmon.{name}", package[name].final_target) for name in ERRORS]
     parts["Tests"] = [
         (f"agentmon.testing.{name}", testing[name]) for name in map(str, testing.exports or ())
     ]
     page = _Page(parts)
-    introductions = {"Errors": package["errors"].docstring, "Tests": testing.docstring}
+    introductions = {
+        "Redact": redaction.docstring,
+        "Errors": package["errors"].docstring,
+        "Tests": testing.docstring,
+    }
     return page.text(introductions)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import agentmon
+import agentmon.redaction
 import agentmon.testing
 
-_MODULES = [agentmon, agentmon.testing]
+_MODULES = [agentmon, agentmon.redaction, agentmon.testing]
 _PUBLIC = [
     pytest.param(getattr(module, name), id=f"{module.__name__}.{name}")
     for module in _MODULES

@@ -14,6 +14,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import agentmon
+from agentmon import redaction
 from agentmon.testing import ManualClock, Recorded, capture
 
 # ------------------------------------------------------------------ decorators keep signatures
@@ -165,6 +166,8 @@ def block() -> int:
     with agentmon.model_call("chat", model="m") as call:
         assert_type(call, agentmon.Call)
         call.usage(input_tokens=1, output_tokens=2, cached_tokens=3)
+        call.content(input="i", output=[{"role": "assistant", "content": "o"}], system=None)
+        call.annotate(temperature=0.5)
         return 1  # mypy knows that the block swallows no exception
 
 
@@ -181,6 +184,14 @@ with handle.active() as active:
 handle.end(error=ValueError())
 handle.end(outcome="cancelled")
 assert_type(agentmon.current(), agentmon.Call | None)
+assert_type(agentmon.content(input="i"), None)
+assert_type(agentmon.handoff("reviewer", source="writer"), agentmon.Operation)
+headers: dict[str, str] = {}
+assert_type(agentmon.inject(headers), dict[str, str])
+with agentmon.received([(b"traceparent", b"")]):
+    reached = True  # mypy knows that the block swallows no exception
+assert_type(redaction.compose(redaction.standard, str.upper)("text"), str)
+agentmon.configure(content=True, redact=redaction.standard, content_limit=100)
 assert_type(agentmon.log_context(), dict[str, str])
 agentmon.score("relevance", 0.5, label="pass", call=agentmon.current())
 logging.StreamHandler().addFilter(agentmon.LogContext())
