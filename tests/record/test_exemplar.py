@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, SamplingResult
 
 import agentmon
 from agentmon.model.buckets import Layout
@@ -194,3 +194,30 @@ def test_spans_held_back_leave_room_for_sampled_ones(form: str) -> None:
         run(2 * (sampled.ended_ns - sampled.begun_ns))  # the latest, and the longest
         found = shown(exported.recorded, "a")
     assert found == {"ok": {sampled.trace_id}}
+
+
+def test_unsampled_spans_of_the_hosts_provider_are_none() -> None:
+    """Where the host samples a trace out, its calls are counted and no exemplars."""
+    with recording("spans", spans=Spans(sampler=ALWAYS_OFF)) as recorded:
+        with agentmon.agent("a"):
+            pass
+        assert recorded._registry.collect()[0].samples[0][1] == 1
+        assert shown(recorded, "a") == {}
+
+
+@pytest.mark.parametrize("form", ["decorated", "block"])
+def test_calls_that_took_too_long_are_exemplars_of_timeouts(form: str) -> None:
+    """A call that returned later than it may is an exemplar of the outcome it is counted as."""
+    late = agentmon.agent("a", timeout=1e-9)
+
+    def block() -> None:
+        with late:
+            pass
+
+    @late
+    def decorated() -> None: ...
+
+    with exporting() as exported:
+        {"decorated": decorated, "block": block}[form]()
+        found = shown(exported.recorded, "a")
+    assert found == {"timeout": {exported.spans[0].trace_id}}
