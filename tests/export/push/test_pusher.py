@@ -445,10 +445,38 @@ def test_a_child_that_can_be_told_pushes_its_own(pushing: Any) -> None:
         alive = len(threads())
         wrong = it.it.push(5)
         it.it.close(5)
-        return alive, wrong, [moment.families[0].samples for moment in place.moments[1:]]
+        samples = [moment.families[0].samples for moment in place.moments[1:]]
+        later = place.moments[1].begun_ns > place.moments[0].begun_ns
+        return alive, wrong, samples, later, place.abandoned
 
-    assert forked(child) == (1, [], [[((), 9)], [((), 9)]])
+    assert forked(child) == (1, [], [[((), 9)], [((), 9)]], True, 1)
     assert len(place.moments) == 1
+
+
+def test_a_child_does_not_push_what_its_parent_was_asked_for(pushing: Any) -> None:
+    """Pushes that wait in the parent when it forks are the parent's."""
+    place = Place(conflict="")
+    place.hangs = True
+    it = pushing(place)
+    waiting = [threading.Thread(target=it.it.push, args=(60,)) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    calls = it.it._pushers[0]._calls
+    wait_until(lambda: place.attempts + calls.qsize() == 2, timeout_s=30, what="both pushes")
+
+    def child() -> object:
+        before = len(place.moments)
+        place.hangs = False
+        it.it.abandon()
+        wrong = it.it.push(5)
+        it.it.close(5)
+        return wrong, len(place.moments) - before
+
+    assert forked(child) == ([], 2)
+    place.released.set()
+    for thread in waiting:
+        thread.join(30)
+    assert len(place.moments) == 2
 
 
 @pytest.mark.parametrize("series", [0, 1])
