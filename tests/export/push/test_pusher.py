@@ -267,6 +267,15 @@ def test_it_is_pushed_every_so_often(pushing: Any) -> None:
     assert len(place.moments) == n
 
 
+def test_the_first_push_comes_after_that_time(pushing: Any) -> None:
+    """Nothing is pushed when recording begins: there is nothing to be told."""
+    place = Place(every=600.0)
+    it = pushing(place)
+    assert it.it.push(5) == []
+    it.it.close(5)
+    assert len(place.moments) == 2
+
+
 def test_without_every_only_the_end_pushes(pushing: Any) -> None:
     """Without every, nothing is pushed but when it is asked for and at the end."""
     place = Place()
