@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from agentmon.instrument.classify import GROUP, qualified_name
@@ -38,7 +38,9 @@ _LONGEST: Final = 200
 
 #: Whose code a file is, by its name.
 _owners: dict[str, int] = {}
-_MOST_OWNERS: Final = 4096
+#: Names of functions, by file, name of the module and name within it.
+_names: dict[tuple[str, object, str], str] = {}
+_MOST_KNOWN: Final = 4096
 
 
 def fingerprint(error: BaseException, error_type: str) -> Failure | None:
@@ -108,14 +110,15 @@ def _functions(error: BaseException, most: int) -> list[str]:
         return []
     measured = next((n for n in range(len(left), 0, -1) if _owner(left[n - 1]) == _OURS), 0)
     inner = left[measured:]
-    own = None if _owner(inner[0]) == _STANDARD else _package(inner[0])
+    outermost = inner[0]
     if not measured:
-        inner[:0] = _callers(inner[0])
+        inner[:0] = _callers(outermost)
     inner.reverse()
     if isinstance(error, RecursionError):
-        turns = [frame for frame in inner[:_TURNS] if _is_users(frame, own)]
+        turns = [frame for frame in inner[:_TURNS] if _is_users(frame, outermost)]
         return sorted({_name(frame) for frame in turns or inner[:_TURNS]})[:most]
-    return _distinct((f for f in inner if _is_users(f, own)), most) or _distinct(inner, most)
+    users = _distinct((f for f in inner if _is_users(f, outermost)), most)
+    return users or _distinct(inner, most)
 
 
 def _callers(frame: FrameType) -> list[FrameType]:
@@ -134,9 +137,12 @@ def _callers(frame: FrameType) -> list[FrameType]:
     return callers
 
 
-def _is_users(frame: FrameType, own: str | None) -> bool:
+def _is_users(frame: FrameType, outermost: FrameType) -> bool:
+    """Whether it is the user's, or of the same installed package as what was measured."""
     owner = _owner(frame)
-    return owner == _USERS or (owner == _LIBRARY and _package(frame) == own)
+    if owner != _LIBRARY:
+        return owner == _USERS
+    return _owner(outermost) != _STANDARD and _package(frame) == _package(outermost)
 
 
 def _owner(frame: FrameType) -> int:
@@ -151,7 +157,7 @@ def _owner(frame: FrameType) -> int:
             owner = _STANDARD
         else:
             owner = _USERS
-        if len(_owners) >= _MOST_OWNERS:
+        if len(_owners) >= _MOST_KNOWN:
             _owners.clear()
         _owners[file] = owner
     return owner
@@ -159,9 +165,12 @@ def _owner(frame: FrameType) -> int:
 
 def _distinct(frames: Iterable[FrameType], most: int) -> list[str]:
     names: list[str] = []
+    last: CodeType | None = None
     for frame in frames:
-        if frame.f_code.co_name in _COMPREHENSIONS:
+        code = frame.f_code
+        if code is last or code.co_name in _COMPREHENSIONS:
             continue
+        last = code
         name = _name(frame)
         if name not in names:
             names.append(name)
@@ -174,8 +183,15 @@ def _name(frame: FrameType) -> str:
     """Module and function, as the user knows them."""
     code: Any = frame.f_code
     function = getattr(code, "co_qualname", code.co_name)  # Python 3.10 has no qualified name here
-    full = f"{_module(frame)}.{function}"
-    return "".join(c if c.isprintable() else "?" for c in full[:_LONGEST])
+    key = (code.co_filename, frame.f_globals.get("__name__"), function)
+    name = _names.get(key)
+    if name is None:
+        full = f"{_module(frame)}.{function}"[:_LONGEST]
+        name = "".join(c if c.isprintable() else "?" for c in full)
+        if len(_names) >= _MOST_KNOWN:
+            _names.clear()
+        _names[key] = name
+    return name
 
 
 def _module(frame: FrameType) -> str:
