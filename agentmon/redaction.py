@@ -67,8 +67,8 @@ _FORMS: Final = {
     "pypi-": "[A-Za-z0-9_-]{50,}",
     "SG.": r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
     "dop_v1_": "[a-f0-9]{40,}",  # DigitalOcean
-    # JSON web tokens: JSON, as its beginning tells, twice, and a signature.
-    "eyJ": r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*",
+    # JSON web tokens: JSON, as their beginning tells, twice, and a signature unless that is cut off.
+    "eyJ": r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
 }
 _KEYS: Final = re.compile(
     _FRONT + "(?:" + "|".join(re.escape(begin) + rest for begin, rest in _FORMS.items()) + ")"

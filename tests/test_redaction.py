@@ -31,6 +31,7 @@ SECRETS: dict[str, tuple[Callable[[str], str], str, str]] = {
     "hugging face": (redaction.keys, "hf_abcdefghijklmnopqrstu", "[redacted key]"),
     "stripe": (redaction.keys, "sk_live_abcdefghij123", "[redacted key]"),
     "jwt": (redaction.keys, "x eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc-_1 y", "x [redacted key] y"),
+    "jwt cut off": (redaction.keys, "eyJhbGciOiJIUzI1.eyJzdWIiOiIx", "[redacted key]"),
     "bearer by itself": (
         redaction.keys,
         "curl -H 'bearer abcd1234'",

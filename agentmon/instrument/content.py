@@ -29,7 +29,7 @@ __all__ = ["Content", "exception_attributes", "rendered"]
 #: Characters looked at beyond those that are kept: a secret at the end of what is kept should be
 #: whole when it is looked for. At the end of what was looked at it may not be: that is left out.
 _MARGIN: Final = 4096
-_UNSURE: Final = 2048
+_UNSURE: Final = 512
 _DEEPEST: Final = 12
 _LONGEST_SECONDS: Final = 0.1
 #: Characters of the message of an exception and of its stack trace.

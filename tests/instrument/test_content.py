@@ -298,7 +298,7 @@ def bad_hook(text: str) -> str:
     raise ValueError(text)
 
 
-@pytest.mark.parametrize("hook", [bad_hook, len, lambda _: None])
+@pytest.mark.parametrize("hook", [bad_hook, len, lambda _: None, list])
 def test_hook_that_fails_leaves_content_out(hook: Callable[[str], Any]) -> None:
     """Where the hook raises or gives no text, the content is left out and counted."""
     with keeping(hook) as exported:
@@ -321,6 +321,18 @@ def test_no_half_of_a_secret_is_kept(before: int, limit: int) -> None:
     """Wherever a secret stands in what is cut, nothing of it is kept."""
     text = "- " * (before // 2) + "4111 1111 1111 1111 " + "- " * 6000
     assert "4111" not in Content(redaction.standard, limit).text(text)
+
+
+@pytest.mark.parametrize("cut_off", range(1, 19))
+def test_no_half_of_a_secret_is_kept_where_much_was_redacted(cut_off: int) -> None:
+    """Where redaction makes a text much shorter, what was looked at by halves is not kept."""
+    secret, limit = "4111 1111 1111 1111", 8000
+    key = f"sk-{'a1' * 100} "
+    before = (key * 100)[: limit + 4096 - cut_off - 1]
+    before = before[: before.rindex(" ")].ljust(limit + 4096 - cut_off)
+    text = Content(redaction.standard, limit).text(f"{before}{secret} and more")
+    assert "41" not in text
+    assert text.startswith("[redacted key] [redacted key] ")
 
 
 # ---------------------------------------------------------------------- any value
@@ -361,6 +373,19 @@ class Login:
     word: str = field(repr=False)
 
 
+@dataclass
+class Raising:
+    """A dataclass with a field that raises when it is read."""
+
+    first: int
+    second: int
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "second":
+            raise RuntimeError
+        return object.__getattribute__(self, name)
+
+
 class Changing(dict[str, int]):
     """A mapping that changes whenever it is looked at by the methods of its class."""
 
@@ -377,6 +402,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "moment": ([datetime(2026, 1, 2, tzinfo=timezone.utc)], '["2026-01-02 00:00:00+00:00"]'),
     "uuid": ([UUID(int=7)], '["00000000-0000-0000-0000-000000000007"]'),
     "dataclass": (Login("me", "hunter2"), '{"user": "me"}'),
+    "raising": ([Raising(1, 2)], '[{"first": 1}]'),
     "hostile": ([Hostile()], '["<Hostile>"]'),
     "hostile key": (
         {"a": {Login: 1}},
@@ -547,7 +573,7 @@ def test_configured_content_reaches_spans_and_nothing_else(
         serve="127.0.0.1:0",
         content=True,
         redact=lambda text: text.replace("my", "your"),
-        content_limit=40,
+        content_limit=20,
     )
     try:
         search("my zebra", limit=1)
@@ -562,7 +588,7 @@ def test_configured_content_reaches_spans_and_nothing_else(
         agentmon.shutdown()
     search_span, broken = kept.get_finished_spans()
     attributes = search_span.attributes or {}
-    assert attributes[ARGUMENTS] == '{"query": "your zebra", "limit": 1}'
+    assert attributes[ARGUMENTS] == '{"query": "your zebr… [cut]'
     assert (broken.events[0].attributes or {})["exception.message"] == "your zebra"
     assert "zebra" not in "".join(pages)
     assert "zebra" not in caplog.text
