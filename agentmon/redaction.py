@@ -67,7 +67,7 @@ _FORMS: Final = {
     "pypi-": "[A-Za-z0-9_-]{50,}",
     "SG.": r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
     "dop_v1_": "[a-f0-9]{40,}",  # DigitalOcean
-    # JSON web tokens: JSON, as their beginning tells, twice, and a signature unless that is cut off.
+    # JSON web tokens: JSON, which they begin with, twice, and a signature unless cut off.
     "eyJ": r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
 }
 _KEYS: Final = re.compile(
