@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
+# Not in the midst of a failure, where the process may fork: a child cannot go on importing.
+import agentmon.redaction  # noqa: F401
 from agentmon._version import __version__
 from agentmon.instrument.active import ACTIVE
 from agentmon.instrument.content import exception_attributes
