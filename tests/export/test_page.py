@@ -550,8 +550,12 @@ def test_recent_calls_are_listed(view: View) -> None:
 
 
 def _groups(view: View) -> list[str]:
-    """The error groups that are seen, in order, as text."""
-    return [line.text for line in view.chrome.find_elements("css selector", "#groups-body tr")]
+    """The error groups that are seen, in order, as text: read at once, as the page goes on."""
+    lines: list[str] = view.run(
+        "const lines = document.querySelectorAll('#groups-body tr');"
+        "return [...lines].map((line) => line.innerText.replaceAll('\\t', '\\n'))"
+    )
+    return ["\n".join(filter(None, map(str.strip, text.splitlines()))) for text in lines]
 
 
 @browser_test
