@@ -30,11 +30,11 @@ from agentmon.errors import (
     EndpointError,
     PushError,
 )
-from agentmon.instrument.call import Call, annotate, content, current, usage
-from agentmon.instrument.carry import carry, carrying
-from agentmon.instrument.correlate import LogContext, log_context
-from agentmon.instrument.evaluation import score
-from agentmon.instrument.operation import (
+from agentmon.instrumentation.call import Call, annotate, content, current, usage
+from agentmon.instrumentation.carry import carry, carrying
+from agentmon.instrumentation.correlate import LogContext, log_context
+from agentmon.instrumentation.evaluation import score
+from agentmon.instrumentation.operation import (
     Operation,
     agent,
     handoff,
@@ -43,7 +43,7 @@ from agentmon.instrument.operation import (
     tool,
     workflow,
 )
-from agentmon.instrument.propagate import inject, received
+from agentmon.instrumentation.propagate import inject, received
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access

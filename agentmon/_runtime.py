@@ -14,8 +14,8 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agentmon.errors import ConfigError, EndpointError, PushError
-from agentmon.instrument.active import ACTIVE, OFF
-from agentmon.instrument.classify import Classifier
+from agentmon.instrumentation.active import ACTIVE, OFF
+from agentmon.instrumentation.classify import Classifier
 from agentmon.model.attributes import Conventions
 from agentmon.record.limits import MAX_SERIES
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from agentmon.export.respond import Endpoint, Root
     from agentmon.export.server import Server
     from agentmon.export.wsgi import WSGIApplication
-    from agentmon.instrument.active import Watch
-    from agentmon.instrument.content import Content
-    from agentmon.instrument.span import Spans
+    from agentmon.instrumentation.active import Watch
+    from agentmon.instrumentation.content import Content
+    from agentmon.instrumentation.span import Spans
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
@@ -205,7 +205,7 @@ def configure(
 
 
 def _start(settings: Settings) -> None:
-    from agentmon.instrument.failure_log import FailureLog  # noqa: PLC0415
+    from agentmon.instrumentation.failure_log import FailureLog  # noqa: PLC0415
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
@@ -242,7 +242,7 @@ def _start(settings: Settings) -> None:
 
 def _spans(settings: Settings, registry: Registry) -> tuple[Spans | None, Watch | None]:
     """What makes spans, and what looks now and then whether to make them otherwise."""
-    from agentmon.instrument.host import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
+    from agentmon.instrumentation.host import HostSpans, ProviderWatch, host_provider  # noqa: PLC0415
 
     if settings.traces == "none":
         return None, None
@@ -270,7 +270,7 @@ def _owned_spans(settings: Settings, owned: Owned) -> tuple[Spans, Watch]:
     from opentelemetry import trace  # noqa: PLC0415
 
     from agentmon.export.traces import Batching, SpanExport  # noqa: PLC0415  # only to export
-    from agentmon.instrument.owned import OwnedSpans  # noqa: PLC0415
+    from agentmon.instrumentation.owned import OwnedSpans  # noqa: PLC0415
     from agentmon.tracing.sampling import Sampler, Tail, ratio_bound  # noqa: PLC0415
     from agentmon.tracing.tracer import PROVIDER, Pipeline  # noqa: PLC0415
 
@@ -311,7 +311,7 @@ def _owned_spans(settings: Settings, owned: Owned) -> tuple[Spans, Watch]:
 
 def _events(settings: Settings) -> Callable[[LogRecord], object] | None:
     """What takes log records for a collector."""
-    from agentmon.instrument.host_log import to_host  # noqa: PLC0415  # loads OpenTelemetry's API
+    from agentmon.instrumentation.host_log import to_host  # noqa: PLC0415  # loads OpenTelemetry's API
 
     owned = settings.traces
     if isinstance(owned, str):
@@ -336,7 +336,7 @@ def _content(settings: Settings) -> Content | None:
     """What puts content on spans, if that is asked for."""
     if not settings.content:
         return None
-    from agentmon.instrument.content import Content  # noqa: PLC0415  # few ask for it
+    from agentmon.instrumentation.content import Content  # noqa: PLC0415  # few ask for it
     from agentmon.redaction import standard  # noqa: PLC0415  # likewise
 
     return Content(settings.redact or standard, settings.content_limit)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 from agentmon.errors import AgentmonError
-from agentmon.instrument.active import ACTIVE, DETAILS, OFF
-from agentmon.instrument.classify import Classifier
+from agentmon.instrumentation.active import ACTIVE, DETAILS, OFF
+from agentmon.instrumentation.classify import Classifier
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import HistogramState
 from agentmon.record.clock import Clock

@@ -17,7 +17,7 @@ import pytest
 
 import agentmon
 from agentmon.errors import ConfigError
-from agentmon.instrument.active import ACTIVE, OFF
+from agentmon.instrumentation.active import ACTIVE, OFF
 from agentmon.model.outcome import OUTCOMES
 from agentmon.testing import ManualClock, capture
 
@@ -415,7 +415,7 @@ def test_the_environment_of_a_process() -> None:
 
 HOT = sorted(
     path
-    for layer in ("model", "record", "instrument")
+    for layer in ("model", "record", "instrumentation")
     for path in (ROOT / "agentmon" / layer).glob("*.py")
 )
 FORBIDDEN = ("opentelemetry.sdk", "prometheus_client", "asyncio", "grpc", "numpy", "hdrh", "psutil")
@@ -446,5 +446,5 @@ def test_the_hot_path_does_no_input_or_output(path: Path) -> None:
             called = ast.unparse(node.func)
             assert called not in ("print", "open", "time.sleep", "sleep"), called
             logs += called.startswith(("logger.", "logging.")) and called != "logging.getLogger"
-    if path.parent.name != "instrument":
+    if path.parent.name != "instrumentation":
         assert logs == (path.name == "registry.py")

@@ -3,7 +3,8 @@ Every signal, declared once.
 
 Exposition, reference pages, queries, rules and dashboards derive from these declarations.
 
-To add a metric: declare it here, record it in `instrument` or `observe`, ask for it in `query`.
+To add a metric: declare it here, record it in `instrumentation` or `observe`, and ask for it in
+`query`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from time import perf_counter_ns
 from typing import Any
 
 import agentmon
-from agentmon.instrument.active import ACTIVE, METRICS
-from agentmon.instrument.classify import Classifier
+from agentmon.instrumentation.active import ACTIVE, METRICS
+from agentmon.instrumentation.classify import Classifier
 from agentmon.model.buckets import Layout
 from agentmon.record.declaration import Declaration
 from agentmon.record.limits import FULL

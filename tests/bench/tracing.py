@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 import agentmon
 from agentmon.export.otlp.common import resource as encoded_resource
 from agentmon.export.otlp.spans import encode
-from agentmon.instrument.active import ACTIVE
-from agentmon.instrument.classify import Classifier
-from agentmon.instrument.owned import OwnedSpans
+from agentmon.instrumentation.active import ACTIVE
+from agentmon.instrumentation.classify import Classifier
+from agentmon.instrumentation.owned import OwnedSpans
 from agentmon.model.buckets import Layout
 from agentmon.record.registry import Registry
 from agentmon.tracing.queue import Queue

@@ -13,7 +13,7 @@ import pytest
 import agentmon
 
 PACKAGE = Path(agentmon.__file__).parent
-HOT = ("instrument", "model", "record")
+HOT = ("instrumentation", "model", "record")
 # Packages of the OpenTelemetry API; the SDK and the exporters share its namespace.
 API = {"attributes", "baggage", "context", "environment_variables", "propagate", "propagators"}
 API |= {"semconv", "trace", "util", "version"}

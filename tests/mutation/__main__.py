@@ -21,10 +21,10 @@ __all__ = ["JUDGED", "survivors"]
 TESTS = {
     "agentmon/model": ("tests/model", "tests/record"),
     "agentmon/model/catalogue.py": ("tests/assets", "tests/docs/test_build.py"),
-    "agentmon/model/attributes.py": ("tests/instrument/test_host.py",),
+    "agentmon/model/attributes.py": ("tests/instrumentation/test_host.py",),
     "agentmon/record": ("tests/record",),
     "agentmon/export/text.py": ("tests/export/test_text.py",),
-    "agentmon/instrument": ("tests/instrument", "tests/test_testing.py"),
+    "agentmon/instrumentation": ("tests/instrumentation", "tests/test_testing.py"),
 }
 #: Changes that no test can notice, or need not, with the reason.
 JUDGED = Path(__file__).parent / "judged.txt"

@@ -15,8 +15,8 @@ from agentmon.model.snapshot import Exemplar, HistogramState
 from agentmon.record.exemplar import Examples, Found
 from agentmon.record.histogram import Histogram
 from agentmon.tracing.sampling import Sampler
-from tests.instrument.exported import exporting
-from tests.instrument.recording import Spans, recording
+from tests.instrumentation.exported import exporting
+from tests.instrumentation.recording import Spans, recording
 
 SECOND = 10**9
 

@@ -1,0 +1,200 @@
+"""
+The one switch that every wrapper looks at. Off until ``configure()``, and off again afterwards.
+
+Only `agentmon._runtime` and `agentmon.testing` turn it.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from weakref import WeakSet
+
+from agentmon.instrumentation.classify import Classifier
+from agentmon.model.attributes import Conventions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from agentmon.instrumentation.content import Content
+    from agentmon.instrumentation.failure_log import FailureLog
+    from agentmon.instrumentation.site import Site
+    from agentmon.instrumentation.span import Spans
+    from agentmon.record.clock import Clock
+    from agentmon.record.registry import Registry
+    from agentmon.tracing.log import LogRecord
+
+__all__ = ["ACTIVE", "DETAILS", "METRICS", "OFF", "SPANS", "Active", "Switched", "Watch"]
+
+#: Makes a block that is one call at a site.
+Block: TypeAlias = "Callable[[Site], AbstractContextManager[None]]"
+
+OFF: Final = 0
+#: A call that returns leaves its duration, and nothing else.
+METRICS: Final = 1
+#: Likewise, and a span.
+SPANS: Final = 2
+#: Every call leaves all that is known of it: a test wants to see it.
+DETAILS: Final = 3
+
+
+class Switched(Protocol):
+    """What follows the switch."""
+
+    def forget(self) -> None:
+        """Drop what belongs to the registry that was in force."""
+
+    def switch(self, mode: int) -> None:
+        """Behave as the mode says from now on."""
+
+
+class Watch(Protocol):
+    """What looks now and then whether spans are to be made in another way."""
+
+    def look(self, clock: Clock) -> Spans | None:
+        """Spans, once there is a reason to make them so."""
+
+
+class Active:
+    """
+    What is in force.
+
+    Guarantees:
+        Each attribute is replaced whole. A call that began under one registry ends in it, whatever
+        is in force by then.
+    """
+
+    __slots__ = (
+        "block",
+        "classifier",
+        "clock",
+        "content",
+        "conventions",
+        "events",
+        "failures",
+        "lock",
+        "mode",
+        "plain_block",
+        "redact",
+        "registry",
+        "sites",
+        "spans",
+        "watch",
+    )
+
+    #: A block that is one call, for the wrappers of functions; and the one without spans.
+    block: Block
+    plain_block: Block
+
+    def __init__(self) -> None:
+        self.mode = OFF
+        self.clock: Clock = perf_counter_ns
+        self.registry: Registry | None = None
+        self.classifier = Classifier()
+        #: How spans are named.
+        self.conventions = Conventions()
+        self.spans: Spans | None = None
+        #: Puts on spans what was said, if that is asked for.
+        self.content: Content | None = None
+        #: What texts of exceptions pass through; None for the standard hook.
+        self.redact: Callable[[str], str] | None = None
+        #: Reports failures, if they are to be logged.
+        self.failures: FailureLog | None = None
+        #: Takes log records for a collector, if there is a way to one.
+        self.events: Callable[[LogRecord], object] | None = None
+        #: Looks for a tracer provider that the host sets later.
+        self.watch: Watch | None = None
+        self.sites: WeakSet[Switched] = WeakSet()
+        #: Held by whoever changes what is in force.
+        self.lock = RLock()
+
+    def turn_on(
+        self,
+        registry: Registry,
+        classifier: Classifier,
+        spans: Spans | None = None,
+        watch: Watch | None = None,
+        mode: int | None = None,
+        *,
+        failures: FailureLog | None = None,
+        events: Callable[[LogRecord], object] | None = None,
+    ) -> None:
+        """
+        Record into *registry* from now on.
+
+        Args:
+            registry: Takes the calls; its clock measures them.
+            classifier: Tells outcomes.
+            spans: Makes spans of calls as well.
+            watch: Asked now and then whether there is a reason to make spans by now.
+            mode: By default SPANS where there are any, else METRICS.
+            failures: Reports failures.
+            events: Takes log records for a collector.
+        """
+        with self.lock:
+            self._switch(OFF)
+            self.registry = registry
+            self.clock = registry.clock
+            self.classifier = classifier
+            self._make_spans(spans)
+            self.watch = watch
+            self.failures = failures
+            self.events = events
+            registry.late = None if failures is None else failures.late
+            for site in self._every_site():
+                site.forget()
+            self._switch(mode or (METRICS if spans is None else SPANS))
+
+    def turn_off(self) -> None:
+        """Let calls through unrecorded from now on."""
+        with self.lock:
+            self._switch(OFF)
+            self.registry = None
+            self._make_spans(None)
+            self.watch = None
+            self.content = self.redact = None
+            self.failures = None
+            self.events = None
+            for site in self._every_site():
+                site.forget()
+
+    def look(self) -> None:
+        """
+        See whether the host has set a tracer provider by now.
+
+        Called when an operation is met for the first time, and by each in use every 10 seconds.
+        """
+        watch = self.watch
+        spans = None if watch is None else watch.look(self.clock)
+        if spans is None:
+            return
+        with self.lock:
+            if self.watch is watch:  # else something else is in force by now
+                self._make_spans(spans)
+                self.watch = None
+                self._switch(SPANS)
+
+    def abandon_lock(self) -> None:
+        """Replace the lock: in a forked child, its holder may not exist."""
+        self.lock = RLock()
+
+    def _make_spans(self, spans: Spans | None) -> None:
+        self.spans = spans
+        self.block = self.plain_block if spans is None else spans.block
+
+    def _switch(self, mode: int) -> None:
+        self.mode = mode
+        for site in self._every_site():
+            site.switch(mode)
+
+    def _every_site(self) -> list[Switched]:
+        while True:
+            try:
+                return list(self.sites)
+            except RuntimeError:  # another thread has declared one meanwhile
+                continue
+
+
+ACTIVE: Final = Active()

@@ -1,0 +1,81 @@
+"""
+A place in the user's code that is measured: what was declared there, and its recorders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agentmon.instrumentation.active import ACTIVE, METRICS
+
+if TYPE_CHECKING:
+    from agentmon.record.declaration import Declaration, Scope
+    from agentmon.record.recorder import Recorder
+
+__all__ = ["Naming", "Site"]
+
+_MOST_CACHED = 1000
+
+#: Makes the name of one call from its arguments; None where that fails.
+Naming = Callable[[tuple[Any, ...], dict[str, Any]], "str | None"]
+
+
+class Site:
+    """
+    Finds the recorder for a call, and remembers it by the names around the call.
+
+    Args:
+        declaration: The operation.
+        naming: Makes the name of each call from its arguments instead; of a model call, the model.
+    """
+
+    __slots__ = ("__weakref__", "_named", "declaration", "fast", "naming", "recorders")
+
+    def __init__(self, declaration: Declaration, naming: Naming | None = None) -> None:
+        self.declaration = declaration
+        self.naming = naming
+        #: Recorders of the registry in force, by the names around the call.
+        self.recorders: dict[Scope | None, Recorder] = {}
+        #: The same while calls may take the fast path, and empty otherwise.
+        self.fast: dict[Scope | None, Recorder] = {}
+        self._named: dict[str, Site] = {}
+        ACTIVE.sites.add(self)
+        self.switch(ACTIVE.mode)
+
+    def forget(self) -> None:
+        """Drop the recorders: another registry is in force."""
+        self.recorders = self.fast = {}
+
+    def switch(self, mode: int) -> None:
+        """Let calls take the fast path, or not, as the mode says."""
+        self.fast = self.recorders if mode is METRICS and self.naming is None else {}
+
+    def bind(self, scope: Scope | None) -> Recorder | None:
+        """
+        The recorder for a call within *scope*, remembered in `recorders`.
+
+        Returns:
+            None if recording was turned off meanwhile.
+        """
+        recorders = self.recorders
+        registry = ACTIVE.registry
+        if registry is None:
+            return None
+        ACTIVE.look()
+        recorder = registry.bind(self.declaration, scope)
+        if len(recorders) < _MOST_CACHED:
+            recorders[scope] = recorder
+        return recorder
+
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site:
+        """The site for a call with these arguments; itself where its name is fixed."""
+        if self.naming is None:
+            return self
+        name = self.naming(args, kwargs)
+        site = self._named.get(name or "")
+        if site is None:
+            site = Site(self.declaration if name is None else self.declaration.named(name))
+            if len(self._named) < _MOST_CACHED:
+                self._named[name or ""] = site
+        return site
