@@ -21,7 +21,7 @@ from agentmon.errors import AgentmonError
 from agentmon.instrumentation.active import ACTIVE, DETAILS, OFF
 from agentmon.instrumentation.classify import Classifier
 from agentmon.model.buckets import Layout
-from agentmon.model.snapshot import HistogramState
+from agentmon.model.snapshot import Distribution, HistogramState
 from agentmon.record.clock import Clock
 from agentmon.record.declaration import Declaration, Scope
 from agentmon.record.recorder import Detail, Recorder
@@ -148,13 +148,13 @@ class Recorded:
             names = family.metric.label_names
             for values, value in family.samples:
                 if labels.items() <= dict(zip(names, values, strict=True)).items():
-                    if not isinstance(value, HistogramState):
+                    if not isinstance(value, HistogramState | Distribution):
                         if sample == family.metric.sample:
                             found.append(value)
                     elif sample == f"{family.metric.sample}_count":
                         found.append(value.count)
                     elif sample == f"{family.metric.sample}_sum":
-                        found.append(value.sum_ns / 1e9)
+                        found.append(value.total)
         return sum(found) if found else None
 
 

@@ -31,7 +31,7 @@ from prometheus_client.samples import Exemplar
 from agentmon.export.text import edge_text, within_bucket_ns
 from agentmon.model import catalogue, snapshot
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Family, HistogramState
+from agentmon.model.snapshot import Distribution, Family, HistogramState
 
 __all__ = ["AgentmonCollector", "ProcessMetrics"]
 
@@ -81,19 +81,19 @@ class AgentmonCollector(Collector):
     @staticmethod
     def _add(foreign: ForeignMetric, labels: tuple[str, ...], value: object) -> None:
         if isinstance(foreign, HistogramMetricFamily):
-            if not isinstance(value, HistogramState):
+            if not isinstance(value, HistogramState | Distribution):
                 raise TypeError(f"{foreign.name}: got {type(value).__name__}")
-            edges = (*map(edge_text, value.layout.edges_s), "+Inf")
-            shown = value.exemplars or {}
+            edges = (*map(edge_text, value.edges), "+Inf")
+            shown = (value.exemplars or {}) if isinstance(value, HistogramState) else {}
             buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
                 (edge, below, _exemplar(value, place, shown[place]))
-                if place in shown
+                if isinstance(value, HistogramState) and place in shown
                 else (edge, below)
                 for place, edge, below in zip(
                     count(), edges, accumulate(value.buckets), strict=False
                 )
             ]
-            foreign.add_metric(labels, buckets, value.sum_ns / 1e9)
+            foreign.add_metric(labels, buckets, value.total)
         elif isinstance(foreign, InfoMetricFamily):
             foreign.add_metric(labels, {})
         elif isinstance(foreign, (CounterMetricFamily, GaugeMetricFamily)):

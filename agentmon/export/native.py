@@ -26,7 +26,7 @@ from agentmon.export.wire import (
 )
 from agentmon.model.exponential import exponential
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Exemplar, Family, HistogramState, Value
+from agentmon.model.snapshot import Distribution, Exemplar, Family, HistogramState, Value
 
 __all__ = ["NativeRenderer", "foreign_families"]
 
@@ -157,29 +157,37 @@ def _exemplar(state: HistogramState, place: int, exemplar: Exemplar) -> bytes:
     return data(3, labels + double(2, value_s) + data(3, at))
 
 
-@lru_cache(maxsize=8)  # the histograms of a process have one layout
-def _edges(edges_s: tuple[float, ...]) -> tuple[bytes, ...]:
-    return tuple(double(2, edge) for edge in (*edges_s, _INFINITY))
+@lru_cache(maxsize=32)  # durations have one layout, and few other things a histogram
+def _edges(edges: tuple[float, ...]) -> tuple[bytes, ...]:
+    return tuple(double(2, edge) for edge in (*edges, _INFINITY))
 
 
 def _histogram(metric: Metric, state: Value) -> bytes:
+    if isinstance(state, Distribution):
+        return _classic(state, {})
     if not isinstance(state, HistogramState) or state.cells is None:
         raise TypeError(f"{metric.sample}: got a histogram without its cells")
     native = exponential(state.layout, state.cells)
-    edges = _edges(state.layout.edges_s)
-    parts = [varint_field(1, state.count), double(2, state.sum_ns / _NS)]
     shown = state.exemplars or {}
-    for place, (below, edge) in enumerate(zip(accumulate(state.buckets), edges, strict=True)):
-        exemplar = _exemplar(state, place, shown[place]) if place in shown else b""
-        parts.append(data(3, varint_field(1, below) + edge + exemplar))
-    parts += (
+    exemplars = {place: _exemplar(state, place, each) for place, each in shown.items()}
+    parts = [
+        _classic(state, exemplars),
         varint_field(5, zigzag(native.schema)),
         double(6, native.zero_threshold_s),
         varint_field(7, native.zero_count),
-    )
+    ]
     parts.extend(
         data(12, varint_field(1, zigzag(offset)) + varint_field(2, length))
         for offset, length in native.spans
     )
     parts.append(packed_signed(13, native.deltas))
+    return b"".join(parts)
+
+
+def _classic(state: HistogramState | Distribution, exemplars: Mapping[int, bytes]) -> bytes:
+    """Count, sum and classic buckets."""
+    parts = [varint_field(1, state.count), double(2, state.total)]
+    edges = _edges(state.edges)
+    for place, (below, edge) in enumerate(zip(accumulate(state.buckets), edges, strict=True)):
+        parts.append(data(3, varint_field(1, below) + edge + exemplars.get(place, b"")))
     return b"".join(parts)

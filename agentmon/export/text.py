@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 
 from agentmon.model.metric import Kind, Metric
 from agentmon.model.outcome import OUTCOMES
-from agentmon.model.snapshot import ByOutcome, Family, HistogramState, Sample
+from agentmon.model.snapshot import ByOutcome, Distribution, Family, HistogramState, Sample
 
 __all__ = ["Renderer", "edge_text", "number_text", "seconds_text", "within_bucket_ns"]
 
@@ -99,19 +99,21 @@ class Renderer:
     ) -> Iterable[str]:
         name = metric.sample
         for labels, state in samples:
-            if not isinstance(state, HistogramState):
-                raise TypeError(f"{name}: got {type(state).__name__}, allowed HistogramState")
+            if not isinstance(state, HistogramState | Distribution):
+                raise TypeError(f"{name}: got {type(state).__name__}, allowed a histogram")
             inner = known[labels]
             outer = f"{{{inner[:-1]}}}" if inner else ""
-            buckets = self._buckets(metric, state.layout.edges_s) % (*accumulate(state.buckets),)
-            if exemplars and state.exemplars:
+            buckets = self._buckets(metric, state.edges) % (*accumulate(state.buckets),)
+            if exemplars and isinstance(state, HistogramState) and state.exemplars:
                 buckets = _with_exemplars(buckets, state)
             # No label is in the text yet, so the only NULs in it are the template's.
             yield buckets.replace("\0", inner)
-            yield (
-                f"{name}_count{outer} {state.count}\n"
-                f"{name}_sum{outer} {seconds_text(state.sum_ns)}\n"
+            total = (
+                seconds_text(state.sum_ns)
+                if isinstance(state, HistogramState)
+                else number_text(state.total)
             )
+            yield f"{name}_count{outer} {state.count}\n{name}_sum{outer} {total}\n"
 
     def _buckets(self, metric: Metric, edges_s: tuple[float, ...]) -> str:
         """The bucket lines of one histogram: NUL where labels go, ``%d`` where counts go."""

@@ -258,6 +258,8 @@ DROP_REASONS: dict[str, str] = {
     "span_rejected": "A span was sent, and the collector said that it rejected it.",
     "push_failed": "Metrics could not be pushed to one of the places for them; the next push holds "
     "what this one would have held.",
+    "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
+    "invalid_value": "A value was no number, not finite, or out of its range; it was not recorded.",
     "scrape_error": "Rendering an answer of the endpoint failed.",
 }
 
@@ -298,7 +300,7 @@ SERIES = Metric(
     "series",
     Kind.GAUGE,
     Unit.NONE,
-    "Operation series held in memory.",
+    "Series held in memory: of operations, and of what else is recorded.",
 )
 
 SCRAPES = Metric(

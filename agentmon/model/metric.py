@@ -13,7 +13,7 @@ from enum import Enum
 
 from agentmon.errors import CatalogueError
 
-__all__ = ["OVERFLOW", "PREFIX", "Kind", "Label", "Metric", "Unit"]
+__all__ = ["OVERFLOW", "PREFIX", "Across", "Kind", "Label", "Metric", "Unit"]
 
 PREFIX = "agentmon_"
 
@@ -38,6 +38,18 @@ class Unit(Enum):
     NONE = ""
     SECONDS = "seconds"
     SECONDS_SQUARED = "seconds_squared"
+    BYTES = "bytes"
+    RATIO = "ratio"
+    CORES = "cores"
+
+
+class Across(Enum):
+    """What the gauges of several processes are together."""
+
+    SUM = "sum"
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +74,10 @@ class Label:
             raise CatalogueError(f"label {self.name!r}: bound must be at least 1, got {self.bound}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
     """
-    One metric family.
+    One metric family; each is declared once, so two are the same only if they are one object.
 
     Args:
         name: Without the prefix, the unit and ``_total``; these are appended.
@@ -73,6 +85,11 @@ class Metric:
         unit: The base unit; decides the suffix.
         help: One sentence: what a sample says.
         labels: In the order in which label values are given.
+        edges: Upper edges of the buckets of a histogram that does not hold durations, rising.
+        scale: What a counter counts is 1/scale of its unit; so sums of parts stay exact.
+        across: What the values of several processes are together, if it is a gauge.
+        serves: The capabilities that it serves, by their names in `agentmon.model.capabilities`.
+        diagnostic: Why it is for looking closely, and on no dashboard; empty otherwise.
     """
 
     name: str
@@ -80,6 +97,11 @@ class Metric:
     unit: Unit
     help: str
     labels: tuple[Label, ...] = ()
+    edges: tuple[float, ...] = ()
+    scale: int = 1
+    across: Across = Across.SUM
+    serves: tuple[str, ...] = ()
+    diagnostic: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -98,6 +120,18 @@ class Metric:
             raise CatalogueError(
                 f"metric {self.name!r}: help must be a sentence ending in a period"
             )
+        if self.edges and (
+            self.kind is not Kind.HISTOGRAM or list(self.edges) != sorted(set(self.edges))
+        ):
+            raise CatalogueError(
+                f"metric {self.name!r}: edges are for histograms and rise, got {self.edges}"
+            )
+        if self.scale < 1 or (self.scale > 1 and self.kind is not Kind.COUNTER):
+            raise CatalogueError(
+                f"metric {self.name!r}: scale is for counters and at least 1, got {self.scale}"
+            )
+        if self.kind is Kind.HISTOGRAM and not self.edges and self.unit is not Unit.SECONDS:
+            raise CatalogueError(f"metric {self.name!r}: a histogram of no durations needs edges")
 
     @property
     def family(self) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "ByOutcome",
     "CallRecord",
     "Cells",
+    "Distribution",
     "ErrorGroup",
     "Exemplar",
     "Family",
@@ -82,8 +83,36 @@ class HistogramState:
     cells: Cells | None = None
     exemplars: Mapping[int, Exemplar] | None = None
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Upper edges of the buckets, in seconds."""
+        return self.layout.edges_s
 
-Value: TypeAlias = "int | float | HistogramState"
+    @property
+    def total(self) -> float:
+        """The sum of the durations in seconds, rounded as floats are."""
+        return self.sum_ns / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """
+    A histogram of what is no duration, as the exposition needs it.
+
+    Args:
+        edges: Upper edges of the buckets.
+        buckets: Counts per bucket, not cumulative; one more than there are edges.
+        count: Values recorded.
+        total: Their sum.
+    """
+
+    edges: tuple[float, ...]
+    buckets: tuple[int, ...]
+    count: int
+    total: float
+
+
+Value: TypeAlias = "int | float | HistogramState | Distribution"
 Sample: TypeAlias = "tuple[tuple[str, ...], Value]"
 
 

@@ -23,6 +23,7 @@ from agentmon.record.failures import MOST_GROUPS, FailureTable, unlocated
 from agentmon.record.limits import MAX_SERIES
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.series import Series
+from agentmon.record.signals import Signals
 
 __all__ = ["Registry"]
 
@@ -79,6 +80,10 @@ class Registry:
         self._facts: dict[str, tuple[str, str, str]] = {}
         self._dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
         self._groups = FailureTable()
+        #: What is recorded besides operations.
+        self.signals = Signals(self)
+        #: Called before anything is read, to record what is only looked at when somebody asks.
+        self.looks: list[Callable[[], object]] = []
         self._failed: deque[CallRecord] = deque(maxlen=_RECENT)
         self._slow: list[CallRecord] = []
         self._slow_floor_ns = -1
@@ -109,13 +114,12 @@ class Registry:
     def _bind(self, declaration: Declaration, scope: Scope) -> Recorder:
         metrics = catalogue.OPERATIONS[declaration.kind]
         values = tuple(
-            self._bounded(label, value)
+            self.bounded(label, value)
             for label, value in zip(metrics.labels, declaration.label_values(scope), strict=True)
         )
         alike = self._series[declaration.kind]
         series = alike.get(values)
-        if series is None and self._size() >= self._max_series:
-            self._overflow("series", "series_bound", self._max_series)
+        if series is None and not self.room():
             values = (OVERFLOW,) * len(values)
             series = alike.get(values)
         if series is None:
@@ -156,7 +160,14 @@ class Registry:
             scope = self._scopes.setdefault((workflow, agent), Scope(workflow, agent))
         return scope
 
-    def _bounded(self, label: Label, value: str) -> str:
+    def room(self) -> bool:
+        """Whether there may be one series more; where there may not, that is counted."""
+        if self._size() < self._max_series:
+            return True
+        self._overflow("series", "series_bound", self._max_series)
+        return False
+
+    def bounded(self, label: Label, value: str) -> str:
         """The value, or ``other`` where the label has as many values as it may have."""
         if not value:
             return value
@@ -172,7 +183,7 @@ class Registry:
     def bounded_error(self, error_type: str) -> str:
         """The error type, or ``other`` where there are too many."""
         with self.lock:
-            return self._bounded(catalogue.ERROR_TYPE, error_type)
+            return self.bounded(catalogue.ERROR_TYPE, error_type)
 
     def _overflow(self, what: str, reason: str, bound: int) -> None:
         self.drop(reason, 1)
@@ -255,7 +266,7 @@ class Registry:
             return every
 
     def _size(self) -> int:
-        return sum(map(len, self._series.values()))
+        return sum(map(len, self._series.values())) + len(self.signals)
 
     def _live(self) -> dict[Series, list[int]]:
         """When each call in flight began, by its series."""
@@ -291,6 +302,7 @@ class Registry:
         Returns:
             Families in the order of the catalogue, ready to be rendered.
         """
+        self._look()
         by_kind = self._folded()
         live = self._live()
         families = [
@@ -308,7 +320,9 @@ class Registry:
         ]
         if tokens:
             families.append(Family(catalogue.MODEL_TOKENS, tokens))
+        self.signals.fold()
         with self._still():
+            families.extend(self.signals.families(cells=cells))
             groups = self._groups.groups()
             dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
         families.extend(_group_families(groups))
@@ -318,7 +332,14 @@ class Registry:
             families.append(Family(catalogue.AGENT_INFO, infos))
         families.append(Family(catalogue.DROPPED, dropped))
         families.append(Family(catalogue.SERIES, [((), self._size())]))
-        return families
+        return sorted(families, key=_place)
+
+    def _look(self) -> None:
+        for look in list(self.looks):
+            try:
+                look()
+            except Exception:  # noqa: BLE001  # what is looked at may be a host's
+                self.drop("look_failed", 1)
 
     def _operation_families(
         self,
@@ -441,6 +462,13 @@ def _group_families(groups: list[ErrorGroup]) -> Iterator[Family]:
     yield Family(catalogue.ERROR_GROUP, counts)
     yield Family(catalogue.ERROR_GROUP_FIRST_SEEN, first)
     yield Family(catalogue.ERROR_GROUP_LAST_SEEN, last)
+
+
+_PLACES = {metric: place for place, metric in enumerate(catalogue.CATALOGUE)}
+
+
+def _place(family: Family) -> int:
+    return _PLACES[family.metric]
 
 
 def _end(call: CallRecord) -> int:

@@ -274,7 +274,7 @@ def test_what_is_no_number_is_refused(value: object) -> None:
 
 def test_a_histogram_without_buckets_is_refused() -> None:
     """A number where a histogram belongs is an error of the caller."""
-    with pytest.raises(TypeError, match="allowed HistogramState"):
+    with pytest.raises(TypeError, match="allowed a histogram"):
         Renderer().prometheus([Family(DURATION, [(("a",), 3)])])
 
 

@@ -17,14 +17,14 @@ from agentmon._version import __version__
 from agentmon.export.otlp.common import MOST_BYTES, Request, attributes, scope
 from agentmon.export.wire import data, double, fixed64, key, text, varint_field
 from agentmon.model.metric import Kind, Metric, Unit
-from agentmon.model.snapshot import Family, HistogramState, Value
+from agentmon.model.snapshot import Distribution, Family, HistogramState, Value
 from agentmon.tracing.span import Library
 
 __all__ = ["encode"]
 
 _SCOPE: Final = scope(Library("agentmon", __version__))
 #: UCUM's names. A unit that it cannot say well is none, as it would become a suffix.
-_UNITS: Final = {Unit.SECONDS: "s"}
+_UNITS: Final = {Unit.SECONDS: "s", Unit.BYTES: "By", Unit.RATIO: "1"}
 _CUMULATIVE: Final = varint_field(2, 2)
 _MONOTONIC: Final = varint_field(3, 1)
 #: Where a metric holds its points, by the number of the field.
@@ -110,8 +110,8 @@ def _point(
 ) -> bytes:
     labelled = (*constant, *zip(metric.label_names, labels, strict=True))
     if metric.kind is Kind.HISTOGRAM:
-        if not isinstance(value, HistogramState):
-            raise TypeError(f"{metric.sample}: got {type(value).__name__}, allowed HistogramState")
+        if not isinstance(value, HistogramState | Distribution):
+            raise TypeError(f"{metric.sample}: got {type(value).__name__}, allowed a histogram")
         return times + _counts(value) + attributes(9, labelled)
     if isinstance(value, int) and _LOWEST <= value <= _HIGHEST:
         return times + key(6, 1) + _SIGNED(value) + attributes(7, labelled)
@@ -120,11 +120,11 @@ def _point(
     raise TypeError(f"{metric.sample}: got {type(value).__name__}, allowed a number")
 
 
-def _counts(state: HistogramState) -> bytes:
-    edges, buckets = state.layout.edges_s, state.buckets
+def _counts(state: HistogramState | Distribution) -> bytes:
+    edges, buckets = state.edges, state.buckets
     return (
         fixed64(4, state.count)
-        + double(5, state.sum_ns / 1e9)
+        + double(5, state.total)
         + data(6, struct.pack(f"<{len(buckets)}Q", *buckets))
         + data(7, struct.pack(f"<{len(edges)}d", *edges))
     )

@@ -28,7 +28,7 @@ from agentmon.export.push.web import Line, Web, check_web
 from agentmon.export.text import edge_text
 from agentmon.export.wire import data, key, text, varint, varint_field
 from agentmon.model.metric import Kind
-from agentmon.model.snapshot import Family, HistogramState
+from agentmon.model.snapshot import Distribution, Family, HistogramState
 
 __all__ = ["Receiver", "RemoteWrite", "series"]
 
@@ -159,13 +159,13 @@ def series(
             labels = {**constant_labels, **dict(zip(metric.label_names, values, strict=True))}
             first, middle, last = _parted(labels)
             if metric.kind is Kind.HISTOGRAM:
-                if not isinstance(value, HistogramState):
-                    raise TypeError(f"{name}: got {type(value).__name__}, allowed HistogramState")
-                edges = _edges(value.layout.edges_s)
+                if not isinstance(value, HistogramState | Distribution):
+                    raise TypeError(f"{name}: got {type(value).__name__}, allowed a histogram")
+                edges = _edges(value.edges)
                 for edge, n in zip(edges, accumulate(value.buckets), strict=True):
                     yield b"".join((first, bucket, middle, edge, last, sample(n)))
                 yield b"".join((first, count, middle, last, sample(value.count)))
-                yield b"".join((first, total, middle, last, sample(value.sum_ns / 1e9)))
+                yield b"".join((first, total, middle, last, sample(value.total)))
             elif isinstance(value, int | float):
                 yield b"".join((first, plain, middle, last, sample(value)))
             else:
@@ -201,7 +201,7 @@ def _label(name: str, value: str) -> bytes:
     return data(1, text(1, name) + text(2, value))
 
 
-@lru_cache(maxsize=8)
-def _edges(edges_s: tuple[float, ...]) -> tuple[bytes, ...]:
+@lru_cache(maxsize=32)
+def _edges(edges: tuple[float, ...]) -> tuple[bytes, ...]:
     """The labels of the buckets."""
-    return tuple(_label("le", each) for each in (*map(edge_text, edges_s), "+Inf"))
+    return tuple(_label("le", each) for each in (*map(edge_text, edges), "+Inf"))
