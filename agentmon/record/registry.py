@@ -74,7 +74,7 @@ class Registry:
         #: By kind, then by label values: the latter are there anyway, a tuple of both is not.
         self._series: dict[str, dict[tuple[str, ...], Series]] = {k: {} for k in catalogue.KINDS}
         self._recorders: dict[tuple[Series, Scope, Declaration], Recorder] = {}
-        self._values: dict[str, set[str]] = {}
+        self._values: dict[Label, set[str]] = {}
         self._warned: set[str] = set()
         #: Version, team and tier of the agents of which any is known.
         self._facts: dict[str, tuple[str, str, str]] = {}
@@ -171,7 +171,7 @@ class Registry:
         """The value, or ``other`` where the label has as many values as it may have."""
         if not value:
             return value
-        known = self._values.setdefault(label.name, set())
+        known = self._values.setdefault(label, set())
         if value in known:
             return value
         if len(known) < label.bound:

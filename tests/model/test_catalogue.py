@@ -6,14 +6,16 @@ import re
 
 import pytest
 
+from agentmon.model.capabilities import CAPABILITIES
 from agentmon.model.catalogue import (
     CATALOGUE,
     CONSTANT_LABELS,
     DROP_REASONS,
     KINDS,
     OPERATIONS,
-    REASON,
+    SUBJECTS,
 )
+from agentmon.model.catalogue.labels import REASON
 from agentmon.model.metric import Kind, Label, Metric, Unit
 from agentmon.model.outcome import OUTCOMES
 
@@ -112,3 +114,31 @@ def test_bounds_leave_room_for_every_fixed_value() -> None:
     assert outcome.bound >= len(OUTCOMES)
     assert REASON.bound >= len(DROP_REASONS)
     assert all(re.fullmatch(r"[A-Za-z][^\n]+\.", text) for text in DROP_REASONS.values())
+
+
+@metrics
+def test_every_metric_serves_capabilities_that_there_are_or_says_what_it_is_for(
+    metric: Metric,
+) -> None:
+    """A metric that serves nobody is none."""
+    assert metric.serves or metric.diagnostic
+    assert set(metric.serves) <= set(CAPABILITIES)
+
+
+def test_every_capability_with_a_metric_has_one() -> None:
+    """What a user is to meet as a series is declared as one."""
+    blocks = ("agent_metrics.", "system_metrics.", "monitoring_system.data_collection.")
+    owed = {
+        name
+        for name, capability in CAPABILITIES.items()
+        if "metric" in capability.by
+        and name.startswith((*blocks, "health_monitoring.operational_health."))
+    }
+    served = {name for metric in CATALOGUE for name in metric.serves}
+    assert owed - served == set()
+
+
+def test_every_metric_belongs_to_a_subject_or_to_operations_or_to_the_library() -> None:
+    """So that each is on the reference page once."""
+    assert len({metric.sample for metric in CATALOGUE}) == len(CATALOGUE)
+    assert {metric for metrics in SUBJECTS.values() for metric in metrics} < set(CATALOGUE)

@@ -20,7 +20,7 @@ __all__ = ["JUDGED", "survivors"]
 #: What is changed, and the tests that are to notice.
 TESTS = {
     "agentmon/model": ("tests/model", "tests/record"),
-    "agentmon/model/catalogue.py": ("tests/assets", "tests/docs/test_build.py"),
+    "agentmon/model/catalogue/operations.py": ("tests/assets", "tests/docs/test_build.py"),
     "agentmon/model/attributes.py": ("tests/instrumentation/test_host.py",),
     "agentmon/record": ("tests/record",),
     "agentmon/export/text.py": ("tests/export/test_text.py",),
