@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.driven import endpoint
 from tests.servers.processes import SCRAPERS, Scraper, scraper
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+__all__ = ["browser", "endpoint", "scrape"]
 
 # How long an example takes says something of the machine only.
 settings.register_profile("agentmon", deadline=None)
