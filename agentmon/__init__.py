@@ -37,6 +37,7 @@ from agentmon.instrumentation.evaluation import score
 from agentmon.instrumentation.operation import (
     Operation,
     agent,
+    dependency,
     handoff,
     model_call,
     step,
@@ -83,6 +84,7 @@ __all__ = [
     "configure",
     "content",
     "current",
+    "dependency",
     "endpoint",
     "flush",
     "handoff",

@@ -33,6 +33,7 @@ _TITLES = {
     "tool": "Tool calls",
     "model_call": "Model calls",
     "handoff": "Handoffs",
+    "dependency": "Dependency calls",
 }
 
 #: Metrics that belong to no kind of operation alone, by the kind they are shown with.

@@ -38,6 +38,7 @@ _KINDS = {
     "tool": ("TOOLS", "tool"),
     "model_call": ("MODEL CALLS", "model call"),
     "handoff": ("HANDOFFS", "handoff"),
+    "dependency": ("DEPENDENCIES", "dependency"),
 }
 _WINDOWS = {"1m": "minute", "5m": "5 minutes", "1h": "hour"}
 _STYLES = {

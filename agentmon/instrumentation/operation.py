@@ -1,5 +1,6 @@
 """
-What users write: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` and ``handoff``.
+What users write: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` and
+``dependency``.
 
 Each makes an `Operation`, which is a decorator, a context manager and the source of handles.
 """
@@ -29,7 +30,29 @@ from agentmon.instrumentation.site import Naming, Site
 from agentmon.instrumentation.wrap import wrap
 from agentmon.record.declaration import Declaration
 
-__all__ = ["Operation", "agent", "handoff", "model_call", "step", "tool", "workflow"]
+__all__ = [
+    "DEPENDENCY_KINDS",
+    "Operation",
+    "agent",
+    "dependency",
+    "handoff",
+    "model_call",
+    "step",
+    "tool",
+    "workflow",
+]
+
+#: What can be depended on.
+DEPENDENCY_KINDS = (
+    "llm",
+    "database",
+    "vector_store",
+    "cache",
+    "http",
+    "queue",
+    "storage",
+    "other",
+)
 
 T = TypeVar("T")
 #: What can be decorated without parentheses; a name, above all, is not such a thing.
@@ -212,7 +235,7 @@ class Operation:
         return DeclarationError(f"{kind}: {what}: got {value!r}, allowed only for {where}")
 
 
-# ------------------------------------------------------------------ the six kinds
+# ------------------------------------------------------------------ the seven kinds
 
 
 @overload
@@ -485,6 +508,61 @@ def handoff(
         target,
         "handoff",
         operation=source,
+        timeout=timeout,
+        named_by=named_by,
+        interrupts=interrupts,
+    )
+
+
+@overload
+def dependency(target: F, /) -> F: ...
+@overload
+def dependency(
+    name: str | None = None,
+    /,
+    *,
+    kind: str = "other",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Operation: ...
+def dependency(
+    name: Any = None,
+    /,
+    *,
+    kind: str = "other",
+    timeout: float | None = None,
+    named_by: Callable[..., str] | None = None,
+    interrupts: Interrupts = (),
+) -> Any:
+    """
+    Measure the calls to something that agents depend on: a database, a service, a queue.
+
+    `instrument` does so for the clients that it knows. Of a service whose availability is to be
+    watched, see `component`.
+
+    Args:
+        name: Name of the dependency, such as ``orders-db``; by default that of the function.
+        kind: ``llm``, ``database``, ``vector_store``, ``cache``, ``http``, ``queue``, ``storage``
+            or ``other``.
+        timeout: Seconds; a call that takes longer has the outcome timeout. It is not stopped.
+        named_by: Called with the arguments of each call; returns the name instead.
+        interrupts: Exceptions that are no failures; they have the outcome interrupted.
+
+    Returns:
+        An `Operation`; used without parentheses, the decorated function.
+
+    Raises:
+        DeclarationError: If an argument cannot be used.
+    """
+    if kind not in DEPENDENCY_KINDS:
+        raise DeclarationError(
+            f"dependency: kind: got {kind!r}, allowed {', '.join(DEPENDENCY_KINDS)}"
+        )
+    return _operation(
+        name,
+        "dependency",
+        operation=kind,
         timeout=timeout,
         named_by=named_by,
         interrupts=interrupts,

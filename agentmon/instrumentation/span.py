@@ -40,6 +40,8 @@ T = TypeVar("T")
 logger = logging.getLogger("agentmon")
 
 _NO_LIMIT: Final = 1 << 63
+#: Kinds of operation that ask somebody else.
+_CLIENTS: Final = ("model_call", "dependency")
 
 
 class OpenSpan(Protocol):
@@ -188,7 +190,7 @@ class Shape:
         self.accepts = declaration.kind == "agent"
         conventions = ACTIVE.conventions
         self.name = conventions.span_name(declaration.kind, declaration.name, declaration.model)
-        self.kind = SpanKind.CLIENT if declaration.kind == "model_call" else SpanKind.INTERNAL
+        self.kind = SpanKind.CLIENT if declaration.kind in _CLIENTS else SpanKind.INTERNAL
         self.fixed = Fixed(
             {
                 **conventions.span_attributes(

@@ -29,12 +29,15 @@ REQUEST_MODEL: Final = "gen_ai.request.model"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 ERROR_TYPE: Final = "error.type"
+#: Whom a client asks, by its name among those who run it.
+PEER: Final = "peer.service"
 #: Ours: the conventions name no stage of a workflow, no handoff and no entry point of an agent, and
-#: cannot tell the five outcomes apart.
+#: cannot tell the five outcomes or the kinds of dependencies apart.
 STEP_NAME: Final = "agentmon.step.name"
 AGENT_OPERATION: Final = "agentmon.agent.operation"
 HANDOFF_SOURCE: Final = "agentmon.handoff.source.name"
 HANDOFF_TARGET: Final = "agentmon.handoff.target.name"
+DEPENDENCY_KIND: Final = "agentmon.dependency.kind"
 OUTCOME: Final = "agentmon.outcome"
 #: On log records of failures: what they have in common, where they were raised, how long the call
 #: took in seconds, and how many alike were not sent before it.
@@ -128,13 +131,16 @@ class Conventions:
         The name of the span of an operation.
 
         Args:
-            kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
+            kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` or
+                ``dependency``.
             name: Name of the operation; for a model call, the operation such as ``chat``; for a
                 handoff, its target.
             model: Model that a model call asks for.
         """
         if kind == "model_call":
             return f"{name} {model}" if model else name
+        if kind == "dependency":
+            return name
         return f"{_OPERATION.get(kind, kind)} {name}"
 
     def span_attributes(
@@ -152,11 +158,13 @@ class Conventions:
         The attributes that the span of an operation starts with.
 
         Args:
-            kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
+            kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` or
+                ``dependency``.
             name: Name of the operation; for a model call, the operation such as ``chat``; for a
                 handoff, its target.
             operation: Entry point of an agent, of which the usual ``invoke`` is not said; of a
-                handoff, the agent that hands over, if it is not the one around.
+                handoff, the agent that hands over, if it is not the one around; of a dependency,
+                what kind it is.
             model: Model that a model call asks for, or empty.
             provider: Who serves that model, or empty.
             workflow: The innermost workflow around the operation, or empty.
@@ -173,6 +181,8 @@ class Conventions:
                 said[AGENT_OPERATION] = "" if operation == _USUAL_ENTRY else operation
             case "workflow":
                 said = {OPERATION_NAME: _OPERATION[kind], **self._workflow(name)}
+            case "dependency":
+                said = {PEER: name, DEPENDENCY_KIND: operation, AGENT_NAME: agent}
             case "handoff":
                 said = {HANDOFF_SOURCE: operation or agent, HANDOFF_TARGET: name}
             case _:

@@ -29,11 +29,12 @@ class Declaration:
     An operation as declared.
 
     Args:
-        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` or
+            ``dependency``.
         name: Name of the agent, tool, workflow or step; of a model call, its operation; of a
             handoff, its target.
         operation: Entry point of an agent; of a handoff, the agent that hands over, if it is not
-            the one around.
+            the one around; of a dependency, what kind it is.
         model: Model that a model call asks for.
         provider: Who serves that model.
         timeout_ns: A call that takes longer has the outcome timeout.
@@ -69,6 +70,8 @@ class Declaration:
                 return (self.name, scope.agent)
             case "model_call":
                 return (self.name, self.model, self.provider, scope.agent)
+            case "dependency":
+                return (self.name, self.operation, scope.agent)
             case "handoff":
                 return (self.name, self.operation or scope.agent)
             case "step":

@@ -229,3 +229,14 @@ with capture(ManualClock()) as recorded:
     assert_type(recorded.value("agentmon_agent_calls_total", agent="a"), float | None)
 
 decorator: Callable[[Callable[[int], str]], Callable[[int], str]] = agentmon.agent("a")
+
+# ------------------------------------------------------------------ dependencies
+
+
+@agentmon.dependency("orders-db", kind="database", timeout=2)
+def ask_database(a: int) -> str:
+    return str(a)
+
+
+assert_type(ask_database(1), str)
+ask_database("1")  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from agentmon.model.catalogue.labels import (
     AGENT,
+    DEPENDENCY,
+    DEPENDENCY_KIND,
     ERROR_TYPE,
     MODEL,
     OPERATION,
@@ -43,7 +45,7 @@ _OF_A_GROUP: tuple[Label, ...] = (
     ),
     ERROR_TYPE,
     Label("location", "Module and function where it was raised; empty if not known.", 200),
-    Label("kind", "Kind of the operation that failed.", 6),
+    Label("kind", "Kind of the operation that failed.", 7),
     Label("name", "Name of the operation that failed.", 200),
     AGENT,
 )
@@ -55,7 +57,8 @@ class OperationMetrics:
     What is recorded of one kind of operation.
 
     Args:
-        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``.
+        kind: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` or
+            ``dependency``.
         labels: What tells two series of this kind apart.
     """
 
@@ -110,6 +113,7 @@ _SERVES: dict[str, dict[str, tuple[str, ...]]] = {
         "duration": ("system_metrics.coordination_metrics.coordination_efficiency",),
     },
     "handoff": {"calls": ("system_metrics.coordination_metrics.handoff_success_rate",)},
+    "dependency": {"calls": ("health_monitoring.availability_monitoring.dependency_availability",)},
 }
 
 
@@ -185,6 +189,9 @@ OPERATIONS: dict[str, OperationMetrics] = {
         _operation("tool", "tool", "Tool calls", (TOOL, AGENT)),
         _operation("model_call", "model", "Model calls", (OPERATION, MODEL, PROVIDER, AGENT)),
         _operation("handoff", "handoff", "Handoffs", (TARGET, SOURCE)),
+        _operation(
+            "dependency", "dependency", "Dependency calls", (DEPENDENCY, DEPENDENCY_KIND, AGENT)
+        ),
     )
 }
 
