@@ -36,10 +36,12 @@ check: setup ## Check format, lint, import contracts, types and generated files,
 	$(PYTHON) -m ruff check
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(PYTHON) -m mypy
-	$(if $(wildcard docs/build.py),$(PYTHON) docs/build.py --check)
+	$(PYTHON) docs/build.py --check
+	$(VENV)/bin/agentmon build --check
 
-build: setup ## Regenerate what is generated from the code
+build: setup ## Regenerate what is generated from the code: reference, rules, runbooks
 	$(PYTHON) docs/build.py
+	$(VENV)/bin/agentmon build
 
 bench: setup ## Measure the targets against OpenTelemetry and prometheus_client
 	$(PYTHON) -m tests.bench

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentmon._version import __version__
-from agentmon.cli import config, top
+from agentmon.cli import build, config, top
 
 __all__ = ["main"]
 
-_COMMANDS = (top, config)
+_COMMANDS = (top, config, build)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,82 @@
+"""
+Everything that ships, rendered from objectives: the one list of what `agentmon build` writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from agentmon.assets import rules, runbooks
+from agentmon.assets.rules.rule import Group
+from agentmon.errors import ConfigError
+from agentmon.model.objectives import Objectives
+
+__all__ = ["render", "stale", "write"]
+
+_HEADER: Final = "# Made by `agentmon build` from objectives; edit those instead.\n"
+
+
+def render(objectives: Objectives) -> dict[str, str]:
+    """
+    The text of each file, by its path.
+
+    Args:
+        objectives: What is promised, and who is told.
+
+    Raises:
+        ConfigError: If what it needs is not installed.
+    """
+    return {
+        "prometheus/rules/agentmon-records.yml": _rule_file(
+            rules.record_groups(objectives), objectives
+        ),
+        "prometheus/rules/agentmon-alerts.yml": _rule_file(rules.alert_groups(), objectives),
+        **{f"docs/runbooks/{name}": page for name, page in runbooks.pages(objectives).items()},
+    }
+
+
+def stale(files: dict[str, str], folder: Path) -> list[str]:
+    """The paths below a folder whose text is not the rendered one."""
+    return [path for path, text in files.items() if not _is(folder / path, text)]
+
+
+def write(files: dict[str, str], folder: Path) -> list[str]:
+    """
+    Write what is not there yet, below a folder.
+
+    Returns:
+        The paths that were written.
+    """
+    written = stale(files, folder)
+    for path in written:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(files[path], encoding="utf-8")
+    return written
+
+
+def _is(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _rule_file(groups: list[Group], objectives: Objectives) -> str:
+    return _HEADER + yaml_text({"groups": [group.rendered(objectives) for group in groups]})
+
+
+def yaml_text(value: Any) -> str:
+    """
+    A value as YAML, in the order in which it was made.
+
+    Raises:
+        ConfigError: If PyYAML is not installed.
+    """
+    try:
+        import yaml  # noqa: PLC0415  # only to build
+    except ImportError as error:
+        raise ConfigError(
+            "building needs PyYAML: install agentmon-telemetry with the extra `build`"
+        ) from error
+    return str(yaml.safe_dump(value, sort_keys=False, width=10**6, allow_unicode=True))

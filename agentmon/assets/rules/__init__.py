@@ -1,0 +1,24 @@
+"""Recording and alerting rules, made from objectives and the catalogue."""
+
+from __future__ import annotations
+
+from agentmon.assets.rules import burn, levels, monitoring
+from agentmon.assets.rules.rule import Alert, Group
+from agentmon.model.objectives import Objectives
+
+__all__ = ["alert_groups", "alerts", "record_groups"]
+
+
+def record_groups(objectives: Objectives) -> list[Group]:
+    """The recording rules, in the order in which they build on each other."""
+    return levels.records(objectives)
+
+
+def alert_groups() -> list[Group]:
+    """The alerting rules."""
+    return [*burn.alerts(), *monitoring.alerts()]
+
+
+def alerts() -> list[Alert]:
+    """Every alert."""
+    return [rule for group in alert_groups() for rule in group.rules if isinstance(rule, Alert)]

@@ -1,0 +1,1 @@
+"""How it is asked: expressions made from the catalogue, and the questions that have a name."""
