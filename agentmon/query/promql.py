@@ -157,6 +157,10 @@ class Expression:
         given = "".join(f"{number(each)}, " for each in before)
         return Expression(f"{name}({given}{self.text})", self.labels)
 
+    def rounded(self, to: float) -> Expression:
+        """Its values as multiples of a number: for people, and alike on all servers."""
+        return Expression(f"round({self.text}, {number(to)})", self.labels)
+
     def top(self, n: int | str) -> Expression:
         """The series with the largest values."""
         return Expression(f"topk({n}, {self.text})", self.labels)

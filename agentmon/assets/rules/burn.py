@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from agentmon.assets.rules.levels import SUBJECTS, WINDOWS, Subject, name_of
+from agentmon.assets.rules.levels import SUBJECTS, Subject, name_of
 from agentmon.assets.rules.rule import Alert, Group, Runbook, Severity
 from agentmon.query.promql import Expression, over_time, recorded
 
@@ -138,7 +138,7 @@ def _burning(subject: Subject, burn: _Burn, what: str, promised: str) -> Express
     first = pairs[0]
     for each in pairs[1:]:
         first = first.otherwise(each)
-    return first
+    return first.rounded(0.001)
 
 
 def _pairs(subject: Subject, burn: _Burn, what: str, promised: str) -> Iterator[Expression]:
@@ -149,5 +149,7 @@ def _pairs(subject: Subject, burn: _Burn, what: str, promised: str) -> Iterator[
         share = recorded(name_of(level, what, f"ratio_rate{long}"), by)
         now = recorded(name_of(level, what, f"ratio_rate{short}"), by)
         budget = Expression(f"{factor:g} * (1 - {promise.text})", promise.labels, simple=False)
-        bad = share * over_time("avg_over_time", calls, long) * WINDOWS[long]
+        # Worked out each minute, so each of the rates stands for one. An average would take the
+        # few minutes that a new agent has been there for all of the window.
+        bad = share * over_time("sum_over_time", calls, long) * 60
         yield (share > budget).also(now > budget).also(bad >= FEWEST - 0.5)

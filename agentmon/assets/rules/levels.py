@@ -27,15 +27,7 @@ _TASK_ENDED: Final[Matchers] = {"result": ("=~", "completed|failed|timed_out")}
 _TASK_FAILED: Final[Matchers] = {"result": ("=~", "failed|timed_out")}
 
 #: Windows over which shares are recorded, besides that of the budget.
-WINDOWS: Final = {
-    "5m": 300,
-    "30m": 1800,
-    "1h": 3600,
-    "2h": 7200,
-    "6h": 21600,
-    "1d": 86400,
-    "3d": 259200,
-}
+WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _dropped() -> Alert:
     )
     return Alert(
         name="AgentmonDropping",
-        expression=lost.sum(("instance", "reason")) > 0,
+        expression=(lost.sum(("instance", "reason")) > 0).rounded(1),
         severity="warning",
         kind="monitoring",
         component="instance",

@@ -1,0 +1,182 @@
+"""
+Rules put to the test on the real promtool, of both lines of Prometheus.
+
+A scenario is a few series as promtool writes them, with what is expected of an alert at some
+minutes. What it says is compared exactly, labels and annotations.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agentmon.assets import rules
+from agentmon.assets.rules.rule import Alert, Group
+from agentmon.model.objectives import Objectives
+from tests.servers.processes import required
+
+__all__ = ["PROMTOOLS", "Fired", "Scenario", "check", "expression"]
+
+PROMTOOLS = ("promtool2", "promtool3")
+
+
+@dataclass(frozen=True)
+class Fired:
+    """
+    An alert as it arrives.
+
+    Args:
+        labels: Its labels, without those that every alert of this name has.
+        summary: Word for word.
+        description: Word for word.
+    """
+
+    labels: Mapping[str, str]
+    summary: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    What happens, and when an alert says so.
+
+    Args:
+        series: Values by series, as promtool writes them.
+        expected: What fires at each minute; nothing where the list is empty.
+        interval: Between values.
+    """
+
+    series: Mapping[str, str]
+    expected: Mapping[int, Sequence[Fired]]
+    interval: str = "1m"
+    objectives: Objectives = field(default_factory=Objectives)
+
+
+def check(program: str, name: str, scenario: Scenario, folder: Path) -> None:
+    """
+    Run a scenario of an alert.
+
+    Args:
+        program: Of `PROMTOOLS`.
+        name: The name of the alert.
+        scenario: What happens.
+        folder: Where files are put.
+    """
+    alert = next(each for each in rules.alerts() if each.name == name)
+    rule = alert.rendered(scenario.objectives)
+    fixed = {"severity", "kind", "component", *alert.labels}
+    links = {key: value for key, value in rule["annotations"].items() if key.endswith("_url")}
+    tests = [
+        {
+            "eval_time": f"{minute}m",
+            "alertname": name,
+            "exp_alerts": [
+                {
+                    "exp_labels": {
+                        **{key: rule["labels"][key] for key in fixed},
+                        **fired.labels,
+                    },
+                    "exp_annotations": {
+                        "summary": fired.summary,
+                        "description": fired.description,
+                        **{key: _filled(text, fired.labels) for key, text in links.items()},
+                    },
+                }
+                for fired in expected
+            ],
+        }
+        for minute, expected in scenario.expected.items()
+    ]
+    _run(program, scenario, {"alert_rule_test": tests}, folder, alert)
+
+
+def expression(
+    program: str,
+    scenario: Scenario,
+    asked: Mapping[str, Mapping[int, Mapping[str, float]]],
+    folder: Path,
+) -> None:
+    """
+    Work out expressions over a scenario, recording rules included.
+
+    Args:
+        program: Of `PROMTOOLS`.
+        scenario: What happens; its expectations are not looked at.
+        asked: By expression and minute, the value by the labels as promtool writes them.
+        folder: Where files are put.
+    """
+    tests = [
+        {
+            "expr": text,
+            "eval_time": f"{minute}m",
+            "exp_samples": [
+                {"labels": labels, "value": value} for labels, value in samples.items()
+            ],
+        }
+        for text, minutes in asked.items()
+        for minute, samples in minutes.items()
+    ]
+    _run(program, scenario, {"promql_expr_test": tests}, folder, None)
+
+
+def _filled(text: str, labels: Mapping[str, str]) -> str:
+    for label, value in labels.items():
+        text = text.replace(f"{{{{ $labels.{label} }}}}", value)
+    return text
+
+
+def _tests(tests: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(tests["promql_expr_test"])
+
+
+def _needed(groups: list[Group], asking: list[str]) -> list[Group]:
+    """The groups whose records are asked for, also by each other; the others would cost time."""
+    needed: list[Group] = []
+    for group in reversed(groups):
+        names = {rule.name for rule in group.rules}
+        if any(name in text for name in names for text in asking):
+            needed.insert(0, group)
+            asking = [*asking, *(rule.expression.text for rule in group.rules)]
+    return needed
+
+
+def _run(
+    program: str, scenario: Scenario, tests: dict[str, Any], folder: Path, alert: Alert | None
+) -> None:
+    asking = [alert.expression.text] if alert else [test["expr"] for test in _tests(tests)]
+    groups = _needed(rules.record_groups(scenario.objectives), asking)
+    if alert is not None:
+        groups.append(Group("alerts", "1m", (alert,)))
+    rendered = [group.rendered(scenario.objectives) for group in groups]
+    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": rendered}))
+    case = {
+        "interval": scenario.interval,
+        "input_series": [
+            {"series": series, "values": values} for series, values in scenario.series.items()
+        ],
+        **tests,
+    }
+    order = [group.name for group in groups]
+    whole = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "1m",
+        "group_eval_order": order,
+        "tests": [case],
+    }
+    (folder / "test.yml").write_text(yaml.safe_dump(whole))
+    run = subprocess.run(
+        [required(program), "test", "rules", "test.yml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        pytest.fail(run.stdout + run.stderr, pytrace=False)
