@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.active import Watch
     from agentmon.instrumentation.content import Content
     from agentmon.instrumentation.span import Spans
+    from agentmon.instrumentation.spending import Spending
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
@@ -109,6 +110,8 @@ def configure(
     native_histograms: bool | None = None,
     push: Place | Iterable[Place] | None = None,
     access: Access | None = None,
+    prices: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    user_key: str | bytes | None = None,
     interrupts: Exceptions = (),
     timeouts: Exceptions = (),
     digits: int = 2,
@@ -146,6 +149,10 @@ def configure(
             ``remote-write=URL``, ``otlp=URL``, ``otlp``, or the objects for them. Else
             ``AGENTMON_PUSH``; else nowhere.
         access: Who may read the endpoint. Else ``AGENTMON_ACCESS_*``; else anybody.
+        prices: What models and computing cost, besides the prices that are shipped: a mapping
+            with ``models``, or the path of a file of JSON. Else ``AGENTMON_PRICES``.
+        user_key: Key that ids of users are hashed with, the same for all processes of a
+            deployment. Else ``AGENTMON_USER_KEY``; else a random one for each process.
         interrupts: Exceptions by which programs steer themselves, such as a pause for a human:
             they have the outcome interrupted.
         timeouts: Exceptions that mean a timeout, besides `TimeoutError`.
@@ -175,6 +182,8 @@ def configure(
         "native_histograms": native_histograms,
         "push": push,
         "access": access,
+        "prices": prices,
+        "user_key": user_key,
         "interrupts": interrupts,
         "timeouts": timeouts,
         "digits": digits,
@@ -226,7 +235,15 @@ def _start(settings: Settings) -> None:
     failures = FailureLog(events) if settings.failure_logs else None
     ACTIVE.redact = settings.redact
     ACTIVE.content = _content(settings)
-    ACTIVE.turn_on(registry, classifier, spans, watch, failures=failures, events=events)
+    ACTIVE.turn_on(
+        registry,
+        classifier,
+        spans,
+        watch,
+        failures=failures,
+        events=events,
+        spending=_spending(settings, registry),
+    )
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(shutdown)
@@ -330,6 +347,14 @@ def _events(settings: Settings) -> Callable[[LogRecord], object] | None:
     export.start()
     _runtime.outlets.append(export)
     return export.sink
+
+
+def _spending(settings: Settings, registry: Registry) -> Spending:
+    """What prices the tokens of model calls."""
+    from agentmon._settings.prices import shipped  # noqa: PLC0415  # reads a file
+    from agentmon.instrumentation.spending import Spending  # noqa: PLC0415  # only to record
+
+    return Spending(registry, settings.prices or shipped())
 
 
 def _content(settings: Settings) -> Content | None:
@@ -658,5 +683,11 @@ def _after_fork_in_child() -> None:
     if failures is not None:
         failures.abandon()
     ACTIVE.turn_on(
-        fresh, ACTIVE.classifier, ACTIVE.spans, ACTIVE.watch, failures=failures, events=events
+        fresh,
+        ACTIVE.classifier,
+        ACTIVE.spans,
+        ACTIVE.watch,
+        failures=failures,
+        events=events,
+        spending=_spending(settings, fresh),
     )

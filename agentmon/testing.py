@@ -20,6 +20,7 @@ from time import perf_counter_ns
 from agentmon.errors import AgentmonError
 from agentmon.instrumentation.active import ACTIVE, DETAILS, OFF
 from agentmon.instrumentation.classify import Classifier
+from agentmon.instrumentation.spending import Spending
 from agentmon.model.buckets import Layout
 from agentmon.model.snapshot import Distribution, HistogramState
 from agentmon.record.clock import Clock
@@ -177,7 +178,8 @@ def capture(clock: Clock = perf_counter_ns) -> Iterator[Recorded]:
     if ACTIVE.mode is not OFF:
         raise AgentmonError("capture: recording is on already; call agentmon.shutdown() first")
     registry = _KeepingRegistry(clock)
-    ACTIVE.turn_on(registry, Classifier(), mode=DETAILS)
+    spending = Spending(registry, None)
+    ACTIVE.turn_on(registry, Classifier(), mode=DETAILS, spending=spending)
     try:
         yield Recorded(registry)
     finally:

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export import (
 import agentmon
 from agentmon import _settings
 from agentmon._settings import Owned, Settings, doubts
+from agentmon._settings import prices as price_files
 from agentmon._settings.find import ARGUMENT, DEFAULT, find
 from agentmon._settings.spelling import KNOWN
 from agentmon._settings.table import (
@@ -53,7 +54,11 @@ EVERY: tuple[Setting, ...] = (
 SECRET = "hunter2"  # noqa: S105  # it is none
 
 #: A text for each variable, and what it means.
+PRICES = str(max(price_files._FOLDER.glob("*.json")))
+
 TEXTS: dict[str, tuple[str, Any]] = {
+    "AGENTMON_PRICES": (PRICES, price_files.table(PRICES)),
+    "AGENTMON_USER_KEY": ("k" * 16, b"k" * 16),
     "AGENTMON_DISABLED": ("yes", True),
     "AGENTMON_SERVICE": ("ours", "ours"),
     "AGENTMON_REGION": ("eu", "eu"),
@@ -106,6 +111,8 @@ ARGUMENTS: dict[str, Any] = {
     "failure_logs": True,
     "native_histograms": False,
     "push": (Textfile("/srv/given.prom"),),
+    "prices": price_files.shipped(),
+    "user_key": b"given" * 4,
     "access": Access(token="given"),  # noqa: S106  # it is none
     "interrupts": (KeyError,),
     "timeouts": (OSError,),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.failure_log import FailureLog
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import Spans
+    from agentmon.instrumentation.spending import Spending
     from agentmon.record.clock import Clock
     from agentmon.record.registry import Registry
     from agentmon.tracing.log import LogRecord
@@ -81,6 +82,7 @@ class Active:
         "registry",
         "sites",
         "spans",
+        "spending",
         "watch",
     )
 
@@ -100,6 +102,8 @@ class Active:
         self.content: Content | None = None
         #: What texts of exceptions pass through; None for the standard hook.
         self.redact: Callable[[str], str] | None = None
+        #: Prices what model calls use, and tells tasks of it.
+        self.spending: Spending | None = None
         #: Reports failures, if they are to be logged.
         self.failures: FailureLog | None = None
         #: Takes log records for a collector, if there is a way to one.
@@ -120,6 +124,7 @@ class Active:
         *,
         failures: FailureLog | None = None,
         events: Callable[[LogRecord], object] | None = None,
+        spending: Spending | None = None,
     ) -> None:
         """
         Record into *registry* from now on.
@@ -132,6 +137,7 @@ class Active:
             mode: By default SPANS where there are any, else METRICS.
             failures: Reports failures.
             events: Takes log records for a collector.
+            spending: Prices what model calls use.
         """
         with self.lock:
             self._switch(OFF)
@@ -142,6 +148,7 @@ class Active:
             self.watch = watch
             self.failures = failures
             self.events = events
+            self.spending = spending
             registry.late = None if failures is None else failures.late
             for site in self._every_site():
                 site.forget()
@@ -157,6 +164,7 @@ class Active:
             self.content = self.redact = None
             self.failures = None
             self.events = None
+            self.spending = None
             for site in self._every_site():
                 site.forget()
 

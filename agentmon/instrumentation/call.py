@@ -140,16 +140,20 @@ class Call:
             ("cache_write", cache_write_tokens, input_tokens),
             ("reasoning", reasoning_tokens, output_tokens),
         )
+        kept: list[tuple[str, int]] = []
         for token_type, n, whole in noted:
             if not _is_count(n) or (_is_count(whole) and 0 < whole < n):
                 if registry is not None:
                     registry.drop("invalid_usage", 1)
             elif n:
                 recorder.usage.append((token_type, n))
+                kept.append((token_type, n))
                 if self.span is not None:
                     self.span.usage(token_type, n)
         if len(recorder.usage) >= FULL:
             recorder.fold()
+        if kept and ACTIVE.spending is not None:
+            ACTIVE.spending.note(recorder, kept)
 
     def annotate(self, **facts: object) -> None:
         """

@@ -1,0 +1,231 @@
+"""
+What model calls and computing cost, and the task that it is spent for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextvars import ContextVar
+from functools import partial
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, Final, Protocol
+
+from agentmon.model.catalogue import work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentmon.model.prices import Price, PriceTable
+    from agentmon.record.recorder import Recorder
+    from agentmon.record.registry import Registry
+
+__all__ = ["SPENDER", "Spender", "Spending"]
+
+logger = logging.getLogger("agentmon")
+
+_MOST_WARNINGS: Final = 100
+_NS: Final = 10**9
+
+
+class Spender(Protocol):
+    """What something is spent for: a task."""
+
+    def spend(self, agent: str, picos: int, tokens: int, cpu_ns: int) -> None:
+        """Take note of what was spent, and of the agent that spent it."""
+
+
+#: The innermost task of the present context.
+SPENDER: ContextVar[Spender | None] = ContextVar("agentmon_spender", default=None)
+
+
+class _Account:
+    """What is known of the calls of one recorder, and what its parts still owe its wholes."""
+
+    __slots__ = ("labels", "lock", "owed_input", "owed_output", "price", "unpriced")
+
+    def __init__(
+        self, labels: tuple[str, str, str, str], price: Price | None, unpriced: tuple[str, str, str]
+    ) -> None:
+        self.labels = labels
+        self.unpriced = unpriced
+        self.price = price
+        self.lock = Lock()
+        #: Tokens that were reported as a part after their whole had been priced.
+        self.owed_input = 0
+        self.owed_output = 0
+
+
+class Spending:
+    """
+    Prices what model calls report, as they report it.
+
+    Guarantees:
+        - Each token has one price: a part that is priced by itself, such as what was read from a
+          cache, is taken off its whole. Where a part is reported after its whole, it is taken off
+          the next input or output of the same operation, so that no cost ever goes down; what the
+          task is told is right at once.
+        - Sums are whole numbers of picos: nothing is rounded.
+
+    Args:
+        registry: Takes what it works out.
+        table: The prices; None where there are none, and only tasks are told of tokens.
+    """
+
+    def __init__(self, registry: Registry, table: PriceTable | None) -> None:
+        self._registry = registry
+        self._table = table
+        self._accounts: dict[Recorder, _Account] = {}
+        self._warned: set[tuple[str, str]] = set()
+        self._cpu: dict[str, int] = {}
+        self._charged: dict[str, int] = {}
+        self._lock = RLock()
+        self._begun_cpu_ns = time.process_time_ns()
+        if table is not None:
+            registry.signals.set(work.PRICE_TABLE, (table.version, table.currency), 1)
+            if table.cpu_second is not None:
+                registry.looks.append(self._charge_cpu)
+
+    def note(self, recorder: Recorder, noted: Sequence[tuple[str, int]]) -> None:
+        """
+        Take note of what a model call reported at once.
+
+        Args:
+            recorder: The recorder of the call.
+            noted: Kinds of tokens and their numbers, none of them 0; those of parts are within
+                those of their whole, if that is given.
+        """
+        account = self._accounts.get(recorder) or self._open(recorder)
+        said = dict(noted)
+        spender = SPENDER.get()
+        tokens = said.get("input", 0) + said.get("output", 0)
+        picos = 0
+        if self._table is not None:
+            if account.price is None:
+                self._count_unpriced(account, said)
+            else:
+                picos = self._buy(account, account.price.at(said.get("input", 0)), said)
+        if spender is not None:
+            spender.spend(recorder.scope.agent, picos, tokens, 0)
+
+    def cpu(self, agent: str, ns: int) -> None:
+        """
+        Take note of CPU time that an agent used.
+
+        Args:
+            agent: Its name.
+            ns: How much, in nanoseconds; each is said once.
+        """
+        if ns <= 0:
+            return
+        with self._lock:
+            self._cpu[agent] = self._cpu.get(agent, 0) + ns
+        spender = SPENDER.get()
+        if spender is not None:
+            spender.spend(agent, 0, 0, ns)
+
+    @property
+    def currency(self) -> str:
+        """The currency of the prices."""
+        return "" if self._table is None else self._table.currency
+
+    def of_cpu(self, ns: int) -> int:
+        """What CPU time costs, in picos, rounded down."""
+        price = None if self._table is None else self._table.cpu_second
+        return 0 if price is None else ns * price // _NS
+
+    def _open(self, recorder: Recorder) -> _Account:
+        declaration, scope = recorder.declaration, recorder.scope
+        model, provider = declaration.model, declaration.provider
+        price = None if self._table is None else self._table.find(model, provider)
+        if price is None and self._table is not None:
+            self._warn(model, provider)
+        labels = (scope.agent, scope.workflow, model, provider)
+        account = _Account(labels, price, (scope.agent, model, provider))
+        return self._accounts.setdefault(recorder, account)
+
+    def _warn(self, model: str, provider: str) -> None:
+        if len(self._warned) < _MOST_WARNINGS and (model, provider) not in self._warned:
+            self._warned.add((model, provider))
+            self._registry.unsaid.append(partial(_warn_of_model, model, provider))
+            self._registry.say()
+
+    def _count_unpriced(self, account: _Account, said: dict[str, int]) -> None:
+        add = self._registry.signals.add
+        for token_type, n in said.items():
+            add(work.UNPRICED_TOKENS, (*account.unpriced, token_type), n)
+
+    def _buy(self, account: _Account, price: Price, said: dict[str, int]) -> int:
+        """Record the cost of what was said at once; what it comes to in picos, discounts too."""
+        cached, written = said.get("cached", 0), said.get("cache_write", 0)
+        reasoned = said.get("reasoning", 0)
+        plain_in = self._rest(said.get("input", 0), cached + written)
+        plain_out = self._rest(said.get("output", 0), reasoned)
+        total = 0
+        add = self._registry.signals.add
+        for cost_type, n, each in (
+            ("input", plain_in, price.input),
+            ("cached", cached, price.cached),
+            ("cache_write", written, price.cache_write),
+            ("output", plain_out, price.output),
+            ("reasoning", reasoned, price.reasoning),
+        ):
+            if not n:
+                continue
+            if each is None:
+                self._warn(account.unpriced[1], account.unpriced[2])
+                add(work.UNPRICED_TOKENS, (*account.unpriced, cost_type), max(n, 0))
+                continue
+            total += n * each
+            charged = self._charged_now(account, cost_type, n)
+            if charged:
+                add(work.COST, (*account.labels, cost_type, self.currency), charged * each)
+        return total
+
+    @staticmethod
+    def _rest(whole: int, parts: int) -> int:
+        """
+        What of a whole has no price of its own.
+
+        Negative where parts come by themselves, as their whole was reported before.
+        """
+        return whole - parts if not whole else max(0, whole - parts)
+
+    @staticmethod
+    def _charged_now(account: _Account, cost_type: str, n: int) -> int:
+        """How many of these tokens are charged now, with what earlier ones were too many."""
+        if cost_type == "input" and (n < 0 or account.owed_input):
+            with account.lock:
+                owed = account.owed_input - n
+                account.owed_input = max(0, owed)
+                return max(0, -owed)
+        if cost_type == "output" and (n < 0 or account.owed_output):
+            with account.lock:
+                owed = account.owed_output - n
+                account.owed_output = max(0, owed)
+                return max(0, -owed)
+        return n
+
+    def _charge_cpu(self) -> None:
+        """Record what computing has cost since this was done last."""
+        with self._lock:
+            used = dict(self._cpu)
+            process_ns = time.process_time_ns() - self._begun_cpu_ns
+            # What no agent is known to have used.
+            used[""] = max(0, process_ns - sum(n for agent, n in used.items() if agent))
+            for agent, ns in used.items():
+                cost = self.of_cpu(ns)
+                more = cost - self._charged.get(agent, 0)
+                if more > 0:
+                    self._charged[agent] = cost
+                    labels = (agent, "", "", "", "compute", self.currency)
+                    self._registry.signals.add(work.COST, labels, more)
+
+
+def _warn_of_model(model: str, provider: str) -> None:
+    logger.warning(
+        "agentmon: no price for the model %r of %r: its tokens are counted in "
+        "agentmon_unpriced_tokens_total, and cost nothing; see configure(prices=...)",
+        model,
+        provider or "nobody named",
+    )
