@@ -32,6 +32,7 @@ from agentmon.errors import (
 )
 from agentmon.instrumentation.call import Call, annotate, content, current, usage
 from agentmon.instrumentation.carry import carry, carrying
+from agentmon.instrumentation.components import Component, component
 from agentmon.instrumentation.correlate import LogContext, log_context
 from agentmon.instrumentation.evaluation import score
 from agentmon.instrumentation.operation import (
@@ -45,6 +46,7 @@ from agentmon.instrumentation.operation import (
     workflow,
 )
 from agentmon.instrumentation.propagate import inject, received
+from agentmon.instrumentation.recovery import recovered
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access
@@ -61,6 +63,7 @@ __all__ = [
     "AgentmonError",
     "Call",
     "CatalogueError",
+    "Component",
     "ConfigError",
     "DeclarationError",
     "EndpointError",
@@ -81,6 +84,7 @@ __all__ = [
     "asgi_app",
     "carry",
     "carrying",
+    "component",
     "configure",
     "content",
     "current",
@@ -94,6 +98,7 @@ __all__ = [
     "prometheus_collector",
     "push",
     "received",
+    "recovered",
     "score",
     "shutdown",
     "statistics",

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from agentmon.instrumentation.aftermath import Aftermath
     from agentmon.instrumentation.content import Content
     from agentmon.instrumentation.failure_log import FailureLog
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import Spans
     from agentmon.instrumentation.spending import Spending
     from agentmon.record.clock import Clock
+    from agentmon.record.recorder import Recorder
     from agentmon.record.registry import Registry
     from agentmon.tracing.log import LogRecord
 
@@ -68,6 +70,7 @@ class Active:
     """
 
     __slots__ = (
+        "aftermath",
         "block",
         "classifier",
         "clock",
@@ -75,6 +78,7 @@ class Active:
         "conventions",
         "events",
         "failures",
+        "heeded",
         "lock",
         "mode",
         "plain_block",
@@ -102,6 +106,10 @@ class Active:
         self.content: Content | None = None
         #: What texts of exceptions pass through; None for the standard hook.
         self.redact: Callable[[str], str] | None = None
+        #: Takes failures, for what follows from them; there is one while recording is on.
+        self.aftermath: Aftermath | None = None
+        #: How many wait for a call to succeed: while any does, no call takes the fast path.
+        self.heeded = 0
         #: Prices what model calls use, and tells tasks of it.
         self.spending: Spending | None = None
         #: Reports failures, if they are to be logged.
@@ -141,6 +149,7 @@ class Active:
         """
         with self.lock:
             self._switch(OFF)
+            self.heeded = 0
             self.registry = registry
             self.clock = registry.clock
             self.classifier = classifier
@@ -149,7 +158,8 @@ class Active:
             self.failures = failures
             self.events = events
             self.spending = spending
-            registry.late = None if failures is None else failures.late
+            self.aftermath = aftermath = _aftermath(registry)
+            registry.late = aftermath.late if failures is None else _both(aftermath, failures)
             for site in self._every_site():
                 site.forget()
             self._switch(mode or (METRICS if spans is None else SPANS))
@@ -165,6 +175,7 @@ class Active:
             self.failures = None
             self.events = None
             self.spending = None
+            self.aftermath = None
             for site in self._every_site():
                 site.forget()
 
@@ -184,13 +195,30 @@ class Active:
                 self.watch = None
                 self._switch(SPANS)
 
+    def heed(self, n: int) -> None:
+        """
+        Look at each call that succeeds from now on, or no longer.
+
+        Args:
+            n: 1, or -1 for what a 1 was said of before.
+        """
+        with self.lock:
+            before, self.heeded = self.heeded, max(0, self.heeded + n)
+            if bool(before) is not bool(self.heeded):
+                self._choose_block()
+                self._switch(self.mode)
+
     def abandon_lock(self) -> None:
         """Replace the lock: in a forked child, its holder may not exist."""
         self.lock = RLock()
 
     def _make_spans(self, spans: Spans | None) -> None:
         self.spans = spans
-        self.block = self.plain_block if spans is None else spans.block
+        self._choose_block()
+
+    def _choose_block(self) -> None:
+        spans = self.spans
+        self.block = self.plain_block if spans is None or self.heeded else spans.block
 
     def _switch(self, mode: int) -> None:
         self.mode = mode
@@ -203,6 +231,23 @@ class Active:
                 return list(self.sites)
             except RuntimeError:  # another thread has declared one meanwhile
                 continue
+
+
+def _aftermath(registry: Registry) -> Aftermath:
+    # Loads the catalogue, which programs that never record do without.
+    from agentmon.instrumentation.aftermath import Aftermath  # noqa: PLC0415
+
+    return Aftermath(registry)
+
+
+def _both(aftermath: Aftermath, failures: FailureLog) -> Callable[[Recorder, int, int], object]:
+    """Tells both of a call that returned, and took longer than it may."""
+
+    def late(recorder: Recorder, ended_ns: int, duration_ns: int) -> None:
+        aftermath.late(recorder, ended_ns, duration_ns)
+        failures.late(recorder, ended_ns, duration_ns)
+
+    return late
 
 
 ACTIVE: Final = Active()

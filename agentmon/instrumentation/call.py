@@ -15,11 +15,11 @@ from agentmon.instrumentation.failure import fingerprint
 from agentmon.model.attributes import FACTS, LINK
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.exemplar import Examples
-from agentmon.record.limits import FULL
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
+    from agentmon.instrumentation.aftermath import Aftermath
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import OpenSpan
     from agentmon.record.declaration import Scope
@@ -89,7 +89,7 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """``agent``, ``tool``, ``model_call``, ``workflow``, ``step`` or ``handoff``."""
+        """``agent``, ``tool``, ``workflow`` and so on: the function that declares it."""
         return self.recorder.series.metrics.kind
 
     @property
@@ -150,10 +150,39 @@ class Call:
                 kept.append((token_type, n))
                 if self.span is not None:
                     self.span.usage(token_type, n)
-        if len(recorder.usage) >= FULL:
-            recorder.fold()
+        recorder.press()
         if kept and ACTIVE.spending is not None:
             ACTIVE.spending.note(recorder, kept)
+
+    def rate_limited(self) -> None:
+        """
+        Note that the dependency refused this call because there were too many.
+
+        That is no sign that it is down. How the call ends is said besides.
+        """
+        aftermath = self._dependency()
+        if aftermath is not None:
+            aftermath.rate_limited(self.recorder)
+
+    def pool_waited(self, seconds: float) -> None:
+        """
+        Note how long this call to a dependency waited for a connection of a pool.
+
+        Args:
+            seconds: How long; what is no number of 0 or more is dropped.
+        """
+        aftermath = self._dependency()
+        if aftermath is not None:
+            aftermath.pool_waited(self.recorder, seconds)
+
+    def _dependency(self) -> Aftermath | None:
+        """What takes notes on calls to dependencies; None where this is none."""
+        aftermath = ACTIVE.aftermath
+        if aftermath is not None and self.recorder.declaration.kind != "dependency":
+            if ACTIVE.registry is not None:
+                ACTIVE.registry.drop("outside_dependency", 1)
+            return None
+        return aftermath
 
     def annotate(self, **facts: object) -> None:
         """
@@ -271,6 +300,12 @@ class Idle(Call):
         cache_write_tokens: int = 0,
         reasoning_tokens: int = 0,
     ) -> None:
+        """Nothing is noted."""
+
+    def rate_limited(self) -> None:
+        """Nothing is noted."""
+
+    def pool_waited(self, seconds: float) -> None:
         """Nothing is noted."""
 
     def annotate(self, **facts: object) -> None:
@@ -504,13 +539,12 @@ def conclude(
     if error is None and outcome is None and not late and ACTIVE.mode is not DETAILS:
         if ended_ns >= recorder.until_ns:
             enter_cell(recorder, ended_ns)
-        plain = recorder.plain
-        plain.append(duration_ns)
+        recorder.keep(duration_ns)
         if span is not None:
             span.close(duration_ns, OK, None, None)
             _exemplify(recorder, OK, span)
-        if len(plain) >= FULL:
-            recorder.relieve()
+        if ACTIVE.heeded or recorder.declaration.kind == "dependency":
+            _follow(recorder, begun_ns, ended_ns, OK, None)
         return
     error_type = None
     meant = OK
@@ -526,14 +560,12 @@ def conclude(
             outcome = TIMEOUT
     if outcome not in (ERROR, TIMEOUT) or (outcome == TIMEOUT and meant == CANCELLED):
         error_type = None
-    details = recorder.details
     trace_id = 0 if span is None else span.trace_id
     failure = None
     if error is not None and error_type is not None:
         failure = fingerprint(error, error_type)
-    details.append((begun_ns, ended_ns, outcome, error_type, trace_id, failure))
-    if len(details) >= FULL:
-        recorder.relieve()
+    recorder.details.append((begun_ns, ended_ns, outcome, error_type, trace_id, failure))
+    recorder.press()
     if span is not None:
         span.close(duration_ns, outcome, error, error_type)
         _exemplify(recorder, outcome, span)
@@ -549,6 +581,20 @@ def conclude(
             error=error,
             span=span,
         )
+    _follow(recorder, begun_ns, ended_ns, outcome, error)
+
+
+def _follow(
+    recorder: Recorder, begun_ns: int, ended_ns: int, outcome: str, error: BaseException | None
+) -> None:
+    """Let what follows from the ends of calls know of this one."""
+    aftermath = ACTIVE.aftermath
+    if aftermath is None:
+        return
+    if outcome == OK:
+        aftermath.succeeded(recorder, begun_ns)
+    elif outcome in (ERROR, TIMEOUT):
+        aftermath.failed(recorder, begun_ns, ended_ns, error)
 
 
 def _exemplify(recorder: Recorder, outcome: str, span: OpenSpan) -> None:

@@ -1,8 +1,8 @@
 """
-What users write: ``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` and
-``dependency``.
+What users write to mark operations.
 
-Each makes an `Operation`, which is a decorator, a context manager and the source of handles.
+``agent``, ``tool``, ``model_call``, ``workflow``, ``step``, ``handoff`` and ``dependency``: each
+makes an `Operation`, which is a decorator, a context manager and the source of handles.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from agentmon.instrumentation.call import (
     deactivate,
     end_call,
 )
+from agentmon.instrumentation.declared import LONGEST_NAME, check_text
 from agentmon.instrumentation.site import Naming, Site
 from agentmon.instrumentation.wrap import wrap
 from agentmon.record.declaration import Declaration
@@ -62,7 +63,6 @@ F = TypeVar(
     " | functools.cached_property[Any] | functools.partialmethod[Any]",
 )
 
-_LONGEST_NAME = 200
 #: Objects of a class body that stand for a method without being callable.
 _METHOD_OBJECTS = (
     staticmethod,
@@ -634,7 +634,7 @@ def _site(  # noqa: PLR0917  # lru_cache is fastest by position
         ("team", team),
         ("tier", tier),
     ):
-        _check_text(kind, what, value)
+        check_text(kind, what, value)
     if isinstance(interrupts, type):
         interrupts = (interrupts,)
     if not isinstance(interrupts, tuple) or not all(
@@ -659,18 +659,6 @@ def _site(  # noqa: PLR0917  # lru_cache is fastest by position
     return Site(declaration)
 
 
-def _check_text(kind: str, what: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise DeclarationError(f"{kind}: {what}: got {value!r}, allowed text")
-    if value and not value.strip():
-        raise DeclarationError(f"{kind}: {what}: got {value!r}, allowed more than blanks")
-    if len(value) > _LONGEST_NAME or not value.isprintable():
-        raise DeclarationError(
-            f"{kind}: {what}: got {value[:60]!r} of {len(value)} characters, allowed at most "
-            f"{_LONGEST_NAME} printable ones"
-        )
-
-
 def _timeout_ns(kind: str, timeout: float) -> int:
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     if number and math.isfinite(timeout) and timeout > 0:
@@ -690,7 +678,7 @@ def _default_name(target: Any) -> str:
         else:
             break
     qualified: str = getattr(target, "__qualname__", type(target).__qualname__)
-    return qualified.rpartition("<locals>.")[2][:_LONGEST_NAME]
+    return qualified.rpartition("<locals>.")[2][:LONGEST_NAME]
 
 
 def _naming(kind: str, named_by: Callable[..., str]) -> Naming:
@@ -699,7 +687,7 @@ def _naming(kind: str, named_by: Callable[..., str]) -> Naming:
     def naming(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         try:
             name = named_by(*args, **kwargs)
-            _check_text(kind, "name", name or None)
+            check_text(kind, "name", name or None)
         except Exception:  # noqa: BLE001  # the host's call goes on whatever this function does
             if ACTIVE.registry is not None:
                 ACTIVE.registry.drop("naming_failed", 1)

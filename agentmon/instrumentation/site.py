@@ -49,7 +49,14 @@ class Site:
 
     def switch(self, mode: int) -> None:
         """Let calls take the fast path, or not, as the mode says."""
-        self.fast = self.recorders if mode is METRICS and self.naming is None else {}
+        fast = (
+            mode is METRICS
+            and self.naming is None
+            and not ACTIVE.heeded
+            # Whose successes say that it is up; and it takes long compared with this.
+            and self.declaration.kind != "dependency"
+        )
+        self.fast = self.recorders if fast else {}
 
     def bind(self, scope: Scope | None) -> Recorder | None:
         """

@@ -186,6 +186,8 @@ class Shape:
         declaration, scope = recorder.declaration, recorder.scope
         #: What a call may take without being late, in nanoseconds.
         self.limit_ns = declaration.timeout_ns or _NO_LIMIT
+        if declaration.kind == "dependency":
+            self.limit_ns = 0  # each of its calls is heeded, and not only the late ones
         #: Whether a call may be what a handoff led to.
         self.accepts = declaration.kind == "agent"
         conventions = ACTIVE.conventions

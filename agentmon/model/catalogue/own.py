@@ -31,7 +31,12 @@ DROP_REASONS: dict[str, str] = {
     "clamped": "A duration lay outside the range of the histograms; it was moved to its edge.",
     "ended_twice": "A call was ended again; the later end changed nothing.",
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
+    "outside_dependency": "A rate limit or a wait for a pool was reported on something that is no "
+    "dependency.",
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
+    "aftermath_failed": "What follows from a failure could not be worked out: its cause, and errors "
+    "and outages of which it is part; the call itself was recorded.",
+    "adapter_failed": "agentmon's part of an instrumented library failed; the library went on.",
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
     "bad_context": "No context could be written to what inject() got, or read from what received() "
     "got; it was left out.",
@@ -50,6 +55,10 @@ DROP_REASONS: dict[str, str] = {
     "what this one would have held.",
     "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
     "invalid_value": "A value was no number, not finite, or out of its range; it was not recorded.",
+    "not_shared": "There was no room in the file that other processes read, or none could be made: "
+    "what was recorded shows in its own process only until there is.",
+    "not_read": "The file of another process could not be read, or was being written all the time; "
+    "what it showed last stays.",
     "scrape_error": "Rendering an answer of the endpoint failed.",
 }
 
