@@ -22,6 +22,7 @@ from agentmon.tracing.options import Traces
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access
+    from agentmon.model.prices import PriceTable
 
 __all__ = ["Settings", "access_from", "pushed", "resolve"]
 
@@ -46,6 +47,8 @@ class Settings:
         native_histograms: Whether native histograms are offered.
         push: Where metrics are pushed to.
         access: Who may read the endpoint; None for anybody.
+        prices: What models and computing cost; None for the table that is shipped.
+        user_key: Key that ids of users are hashed with; None for a random one.
         interrupts: Exceptions by which programs steer themselves.
         timeouts: Exceptions that mean a timeout.
         layout: Cells and classic buckets of the histograms.
@@ -70,6 +73,8 @@ class Settings:
     native_histograms: bool = False
     push: tuple[Any, ...] = ()
     access: Access | None = None
+    prices: PriceTable | None = None
+    user_key: bytes | None = None
     interrupts: tuple[type[BaseException], ...] = ()
     timeouts: tuple[type[BaseException], ...] = ()
     layout: Layout = field(default_factory=Layout)

@@ -195,6 +195,24 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         secret=True,
     ),
     Setting(
+        name="prices",
+        variables={"AGENTMON_PRICES": v.just},
+        check=v.prices_of,
+        allowed="a mapping with 'models', or the path of a file of JSON with one",
+        shown="shipped",
+        help="What models and computing cost, on top of the [prices that are shipped](../cost.md).",
+    ),
+    Setting(
+        name="user_key",
+        variables={"AGENTMON_USER_KEY": v.just},
+        check=v.key_of,
+        allowed="text or bytes, at least 16 of them",
+        shown="random",
+        help="Key that ids of users are hashed with, the same for all processes of a deployment; "
+        "by default a random one for each process.",
+        secret=True,
+    ),
+    Setting(
         name="interrupts",
         check=v.exceptions_of,
         default=(),

@@ -38,12 +38,14 @@ __all__ = [
     "headers_of",
     "items_of",
     "just",
+    "key_of",
     "limit_of",
     "limits_of",
     "listed",
     "masked",
     "milliseconds",
     "path_of",
+    "prices_of",
     "pushes_of",
     "ratio_of",
     "sampler_of",
@@ -68,6 +70,7 @@ MODES: Final = ("auto", "host", "none")
 OTLP: Final = "otlp"
 
 _LONGEST_SHOWN: Final = 120
+_SHORTEST_KEY: Final = 16
 # Name and password before the host of a URL, and what follows its question mark.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#'\"\s]*(?=@)|(?<=\?)[^'\"\s]+")
 
@@ -299,6 +302,19 @@ def access_of(value: object) -> object:
     from agentmon.export.access import Access  # noqa: PLC0415  # few restrict access
 
     return value if isinstance(value, Access) else _refuse()
+
+
+def prices_of(value: object) -> object:
+    """A table of prices, on top of the one that is shipped: a mapping, or a file of JSON."""
+    from agentmon._settings.prices import table  # noqa: PLC0415  # reads files
+
+    return table(value)
+
+
+def key_of(value: object) -> bytes:
+    """A key that is long enough not to be guessed."""
+    key = value.encode() if isinstance(value, str) else value
+    return key if isinstance(key, bytes) and len(key) >= _SHORTEST_KEY else _refuse()
 
 
 def targets_of(value: object) -> tuple[object, ...]:

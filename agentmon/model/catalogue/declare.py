@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from agentmon.model.metric import Across, Kind, Label, Metric, Unit
 
-__all__ = ["DAYS", "MONEY", "NANOSECONDS", "SCORES", "counter", "gauge", "histogram", "info"]
+__all__ = ["COSTS", "DAYS", "MONEY", "NANOSECONDS", "SCORES", "counter", "gauge", "histogram", "info"]
 
-#: Counters of durations count nanoseconds; those of money, millionths of the currency's unit.
+#: Counters of durations count nanoseconds.
 NANOSECONDS = 10**9
+#: Counters of declared money count millionths of the currency's unit; those of costs, which are
+#: sums of the prices of tokens, millionths of those.
 MONEY = 10**6
+COSTS = 10**12
 
 #: Edges for scores from 0 to 1. Whole stars and thumbs fall onto edges.
 SCORES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0)

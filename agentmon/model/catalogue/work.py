@@ -5,6 +5,7 @@ Work and quality: tasks, feedback and scores, users, cost.
 from __future__ import annotations
 
 from agentmon.model.catalogue.declare import (
+    COSTS,
     MONEY,
     NANOSECONDS,
     SCORES,
@@ -213,7 +214,7 @@ COST = counter(
     (AGENT, WORKFLOW, MODEL, PROVIDER, _COST_TYPE, CURRENCY),
     _RESOURCES + "cost_per_task",
     _BUSINESS,
-    scale=MONEY,
+    scale=COSTS,
 )
 UNPRICED_TOKENS = counter(
     "unpriced_tokens",
@@ -228,14 +229,14 @@ TASK_COST = counter(
     _RESOURCES + "cost_per_task",
     _RESOURCES + "resource_efficiency_ratio",
     _BUSINESS,
-    scale=MONEY,
+    scale=COSTS,
 )
 WASTED_COST = counter(
     "wasted_cost",
     "Cost of tasks that did not complete, or were reworked.",
     (*_TASK, Label("waste", "failed, abandoned, timed_out or reworked.", 4), CURRENCY),
     _RESOURCES + "resource_efficiency_ratio",
-    scale=MONEY,
+    scale=COSTS,
 )
 TASK_TOKENS = counter(
     "task_tokens",
