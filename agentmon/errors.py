@@ -11,7 +11,8 @@ is clamped or dropped and counted in ``agentmon_dropped_total``.
     ├── DeclarationError (ValueError)  a decorator, context manager or handle is declared wrongly
     ├── ConfigError (ValueError)       configure() got something it cannot use
     ├── EndpointError (OSError)        the address to serve on cannot be had
-    └── PushError (OSError)            push() could not push
+    ├── PushError (OSError)            push() could not push
+    └── QueryError (OSError)           a server did not answer a question
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "DeclarationError",
     "EndpointError",
     "PushError",
+    "QueryError",
 ]
 
 
@@ -48,3 +50,7 @@ class EndpointError(AgentmonError, OSError):
 
 class PushError(AgentmonError, OSError):
     """``push()`` could not push, for instance because nobody answers there."""
+
+
+class QueryError(AgentmonError, OSError):
+    """A server that is asked does not answer, or says that the question is wrong."""

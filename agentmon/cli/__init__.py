@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentmon._version import __version__
-from agentmon.cli import build, config, top
+from agentmon.cli import ask, build, config, top
 
 __all__ = ["main"]
 
-_COMMANDS = (top, config, build)
+_COMMANDS = (top, ask, config, build)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

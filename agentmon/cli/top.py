@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
+from agentmon.cli.entry import add_entry, authorization_of
 from agentmon.export.terminal import SORTS
-from agentmon.export.top import Source, StatusError, authorization, once, status_urls, watch
+from agentmon.export.top import Source, StatusError, once, status_urls, watch
 from agentmon.record.window import WINDOWS
 
 if TYPE_CHECKING:
@@ -48,22 +48,7 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help="how often to ask (%(default)g)",
     )
-    entry = top.add_argument_group(
-        "to be let in",
-        "User, password and token can also come from the variables AGENTMON_ACCESS_USER, "
-        "AGENTMON_ACCESS_PASSWORD or ..._PASSWORD_FILE, AGENTMON_ACCESS_TOKEN or ..._TOKEN_FILE.",
-    )
-    entry.add_argument("--user", metavar="NAME", help="user to ask as")
-    entry.add_argument("--password-file", metavar="FILE", help="file with the password")
-    entry.add_argument("--token-file", metavar="FILE", help="file with a token to show instead")
-    entry.add_argument("--ca", metavar="FILE", help="authority that the certificate is from")
-    entry.add_argument("--certificate", metavar="FILE", help="certificate to show")
-    entry.add_argument("--key", metavar="FILE", help="its key, if that is in another file")
-    entry.add_argument(
-        "--insecure",
-        action="store_true",
-        help="take any certificate; who is in between can read everything",
-    )
+    add_entry(top)
     top.set_defaults(run=_run)
 
 
@@ -79,9 +64,7 @@ def _run(chosen: argparse.Namespace) -> int:
 def _show(chosen: argparse.Namespace) -> None:
     source = Source(
         chosen.url,
-        authorization=authorization(
-            os.environ, chosen.user, chosen.password_file, chosen.token_file
-        ),
+        authorization=authorization_of(chosen),
         ca=chosen.ca,
         certificate=chosen.certificate,
         key=chosen.key,

@@ -25,6 +25,7 @@ __all__ = [
     "gauge",
     "increase",
     "mean",
+    "native",
     "number",
     "over_time",
     "predicted",
@@ -156,6 +157,10 @@ class Expression:
         """The result of a function that keeps the labels, such as ``abs``."""
         given = "".join(f"{number(each)}, " for each in before)
         return Expression(f"{name}({given}{self.text})", self.labels)
+
+    def at_least(self, least: float) -> Expression:
+        """Its values, or the number where they are less."""
+        return Expression(f"clamp_min({self.text}, {number(least)})", self.labels)
 
     def rounded(self, to: float) -> Expression:
         """Its values as multiples of a number: for people, and alike on all servers."""
@@ -311,6 +316,12 @@ def buckets(metric: Metric, window: str, where: Matchers | None = None) -> Expre
     _check_kind(metric, Kind.HISTOGRAM)
     known = _has(metric) | {"le"}
     return _counted("rate", f"{metric.sample}_bucket", known, window, where)
+
+
+def native(metric: Metric, window: str, where: Matchers | None = None) -> Expression:
+    """Of a native histogram, what comes, for each second, as a histogram."""
+    _check_kind(metric, Kind.HISTOGRAM)
+    return _counted("rate", metric.sample, _has(metric), window, where)
 
 
 def _counted(

@@ -1,0 +1,119 @@
+"""
+The terms of a question: over which window, of which labels, and how durations are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agentmon.model.metric import Kind, Metric
+from agentmon.query import promql
+from agentmon.query.promql import FROM_SCRAPE, Expression, Matchers
+
+__all__ = ["Ask"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """
+    How a view is asked.
+
+    Args:
+        window: What rates look back over.
+        where: Which labels; a metric that has not one of them is asked without it.
+        native: Whether durations are native histograms at the server, and no classic ones.
+    """
+
+    window: str = "5m"
+    where: Matchers = field(default_factory=dict)
+    native: bool = False
+
+    def matchers(self, metric: Metric, more: Matchers | None = None) -> Matchers:
+        """What to ask of a metric, with more of it."""
+        known = (*metric.label_names, *FROM_SCRAPE)
+        return {**{k: v for k, v in self.where.items() if k in known}, **(more or {})}
+
+    def rate(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """How fast a counter grows, for each second; of a histogram, how many values come."""
+        chosen = self.matchers(metric, where)
+        if metric.kind is Kind.COUNTER:
+            return promql.rate(metric, self.window, chosen).sum(by)
+        if self._is_native(metric):
+            return self._native("histogram_count", metric, by, chosen)
+        return promql.count_of(metric, self.window, chosen).sum(by)
+
+    def increase(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """By how much a counter grew."""
+        return promql.increase(metric, self.window, self.matchers(metric, where)).sum(by)
+
+    def now(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """The present value of a gauge, summed."""
+        return promql.gauge(metric, self.matchers(metric, where)).sum(by)
+
+    def largest(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """The present value of a gauge, the largest."""
+        return promql.gauge(metric, self.matchers(metric, where)).max(by)
+
+    def smallest(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """The present value of a gauge, the smallest."""
+        return promql.gauge(metric, self.matchers(metric, where)).min(by)
+
+    def mean(
+        self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """The mean of the values of a histogram; nothing where none came."""
+        chosen = self.matchers(metric, where)
+        if self._is_native(metric):
+            came = self._native("histogram_count", metric, by, chosen)
+            return self._native("histogram_sum", metric, by, chosen) / (came > 0)
+        return promql.mean(metric, self.window, by, chosen)
+
+    def quantile(
+        self, q: float, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
+    ) -> Expression:
+        """A quantile of the values of a histogram."""
+        chosen = self.matchers(metric, where)
+        if self._is_native(metric):
+            return self._native("histogram_quantile", metric, by, chosen, q)
+        return promql.quantile(q, metric, self.window, by, chosen)
+
+    def share(
+        self,
+        part: Metric,
+        whole: Metric,
+        by: Iterable[str] = (),
+        part_where: Matchers | None = None,
+        whole_where: Matchers | None = None,
+    ) -> Expression:
+        """The part of what was counted, 0 to 1; nothing where nothing was counted."""
+        every = self.rate(whole, by, whole_where)
+        some = self.rate(part, by, part_where).otherwise(every * 0)
+        return some / (every > 0)
+
+    def per(self, counted: Expression, whole: Expression) -> Expression:
+        """So much of it for each; nothing where there was none."""
+        return counted / (whole > 0)
+
+    def _is_native(self, metric: Metric) -> bool:
+        return self.native and metric.kind is Kind.HISTOGRAM and not metric.edges
+
+    def _native(
+        self,
+        function: str,
+        metric: Metric,
+        by: Iterable[str],
+        where: Matchers,
+        *before: float,
+    ) -> Expression:
+        return promql.native(metric, self.window, where).sum(by).function(function, *before)
