@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from agentmon.export.push.pushgateway import Pushgateway
     from agentmon.export.push.remote_write import RemoteWrite
     from agentmon.export.push.textfile import Textfile
+    from agentmon.instrumentation.task import Task, TaskOperation, business_event, rework, task
     from agentmon.model.summary import OperationSummary, Summary
     from agentmon.tracing.limits import Limits
     from agentmon.tracing.options import Traces
@@ -76,12 +77,15 @@ __all__ = [
     "Pushgateway",
     "RemoteWrite",
     "Summary",
+    "Task",
+    "TaskOperation",
     "Textfile",
     "Traces",
     "__version__",
     "agent",
     "annotate",
     "asgi_app",
+    "business_event",
     "carry",
     "carrying",
     "component",
@@ -99,10 +103,12 @@ __all__ = [
     "push",
     "received",
     "recovered",
+    "rework",
     "score",
     "shutdown",
     "statistics",
     "step",
+    "task",
     "tool",
     "usage",
     "workflow",
@@ -119,8 +125,13 @@ _LATE: Final = {
     "Pushgateway": "agentmon.export.push.pushgateway",
     "RemoteWrite": "agentmon.export.push.remote_write",
     "Summary": "agentmon.model.summary",
+    "Task": "agentmon.instrumentation.task",
+    "TaskOperation": "agentmon.instrumentation.task",
     "Textfile": "agentmon.export.push.textfile",
     "Traces": "agentmon.tracing.options",
+    "business_event": "agentmon.instrumentation.task",
+    "rework": "agentmon.instrumentation.task",
+    "task": "agentmon.instrumentation.task",
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agentmon.instrumentation.aftermath import Aftermath
     from agentmon.instrumentation.content import Content
+    from agentmon.instrumentation.desk import Desk
     from agentmon.instrumentation.failure_log import FailureLog
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import Spans
@@ -76,6 +77,7 @@ class Active:
         "clock",
         "content",
         "conventions",
+        "desk",
         "events",
         "failures",
         "heeded",
@@ -112,6 +114,8 @@ class Active:
         self.heeded = 0
         #: Prices what model calls use, and tells tasks of it.
         self.spending: Spending | None = None
+        #: Keeps tasks; made for the first of them.
+        self.desk: Desk | None = None
         #: Reports failures, if they are to be logged.
         self.failures: FailureLog | None = None
         #: Takes log records for a collector, if there is a way to one.
@@ -175,6 +179,7 @@ class Active:
             self.failures = None
             self.events = None
             self.spending = None
+            self.desk = None
             self.aftermath = None
             for site in self._every_site():
                 site.forget()

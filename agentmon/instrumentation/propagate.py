@@ -7,7 +7,9 @@ What is written and read is up to OpenTelemetry's propagators: by default ``trac
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +30,10 @@ C = TypeVar("C", bound="MutableMapping[str, str]")
 #: The entry of the baggage that says that a message hands work over: the handoff's span, as that of
 #: an HTTP client may come in between; target and source.
 _HANDOFF = "agentmon.handoff"
+#: That of the task that a message belongs to: id, kind, agent and begin.
+_TASK = "agentmon.task"
+#: Loaded by programs that have tasks.
+_TASKS = "agentmon.instrumentation.task"
 _LONGEST = 64 * 1024
 
 
@@ -56,6 +62,9 @@ def _inject(carrier: Any) -> None:
 
     said = _handing_over(CURRENT.get())
     context = None if said is None else baggage.set_baggage(_HANDOFF, said)
+    task = sys.modules[_TASKS].departing() if _TASKS in sys.modules else None
+    if task is not None:
+        context = baggage.set_baggage(_TASK, task, context)
     propagate.inject(carrier, context)
 
 
@@ -82,7 +91,8 @@ class received:  # noqa: N801  # it is used as a function is
 
     The other process's span is the parent of calls made within; where the present span was made for
     the same message, as instrumentation of web servers does, that stays the parent. If the message
-    hands work over, agent calls made directly within are linked to the handoff.
+    hands work over, agent calls made directly within are linked to the handoff. If it belongs to a
+    task, so does what model calls within cost.
 
     Args:
         carrier: Headers of a request, the envelope of a message, or the ``_meta`` of an MCP
@@ -91,7 +101,7 @@ class received:  # noqa: N801  # it is used as a function is
             ``agentmon_dropped_total{reason="bad_context"}``.
     """
 
-    __slots__ = ("_before", "_carrier", "_frame", "_token")
+    __slots__ = ("_before", "_carrier", "_frame", "_token", "_visit")
 
     def __init__(self, carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None) -> None:
         self._carrier = carrier
@@ -108,11 +118,16 @@ class received:  # noqa: N801  # it is used as a function is
             _count_bad()
         if self._frame is not None:
             self._token = CURRENT.set(self._frame)
+        context, self._visit = _visiting(context)
+        if self._visit is not None:
+            self._visit.__enter__()
         otel_context.attach(context)
 
     def __exit__(self, *_error: object) -> None:
         from opentelemetry import context as otel_context  # noqa: PLC0415  # likewise
 
+        if self._visit is not None:
+            self._visit.__exit__(None, None, None)
         if self._token is not None:
             restore(self._frame, self._token)
         otel_context.attach(self._before)
@@ -149,6 +164,18 @@ def _extracted(
     if _parent_id(around) == remote.span_id:
         context = trace.set_span_in_context(around, context)
     return context, _arrival(said, remote)
+
+
+def _visiting(context: Context) -> tuple[Context, AbstractContextManager[None] | None]:
+    """The context without what it says of a task, and a block of that task."""
+    from opentelemetry import baggage  # noqa: PLC0415  # likewise
+
+    said = baggage.get_baggage(_TASK, context)
+    if said is None or ACTIVE.registry is None:
+        return context, None
+    from agentmon.instrumentation.task import arrived  # noqa: PLC0415  # only where there are tasks
+
+    return baggage.remove_baggage(_TASK, context), arrived(said)
 
 
 def _parent_id(span: Any) -> int | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentmon.model.prices import Price, PriceTable
+    from agentmon.record.declaration import Scope
     from agentmon.record.recorder import Recorder
     from agentmon.record.registry import Registry
 
@@ -31,8 +32,8 @@ _NS: Final = 10**9
 class Spender(Protocol):
     """What something is spent for: a task."""
 
-    def spend(self, agent: str, picos: int, tokens: int, cpu_ns: int) -> None:
-        """Take note of what was spent, and of the agent that spent it."""
+    def spend(self, scope: Scope, picos: int, tokens: int, cpu_ns: int) -> None:
+        """Take note of what was spent, and of the agent and workflow that spent it."""
 
 
 #: The innermost task of the present context.
@@ -106,23 +107,23 @@ class Spending:
             else:
                 picos = self._buy(account, account.price.at(said.get("input", 0)), said)
         if spender is not None:
-            spender.spend(recorder.scope.agent, picos, tokens, 0)
+            spender.spend(recorder.scope, picos, tokens, 0)
 
-    def cpu(self, agent: str, ns: int) -> None:
+    def cpu(self, scope: Scope, ns: int) -> None:
         """
         Take note of CPU time that an agent used.
 
         Args:
-            agent: Its name.
+            scope: The agent, and the workflow around it.
             ns: How much, in nanoseconds; each is said once.
         """
         if ns <= 0:
             return
         with self._lock:
-            self._cpu[agent] = self._cpu.get(agent, 0) + ns
+            self._cpu[scope.agent] = self._cpu.get(scope.agent, 0) + ns
         spender = SPENDER.get()
         if spender is not None:
-            spender.spend(agent, 0, 0, ns)
+            spender.spend(scope, 0, 0, ns)
 
     @property
     def currency(self) -> str:

@@ -53,6 +53,10 @@ DROP_REASONS: dict[str, str] = {
     "span_rejected": "A span was sent, and the collector said that it rejected it.",
     "push_failed": "Metrics could not be pushed to one of the places for them; the next push holds "
     "what this one would have held.",
+    "task_bound": "There were as many open tasks as can be found by their id; the oldest is not "
+    "found so any more.",
+    "unknown_subject": "Feedback, a score or a flag for rework spoke of a task or trace that is not "
+    "remembered; it was recorded without agent and kind of task.",
     "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
     "invalid_value": "A value was no number, not finite, or out of its range; it was not recorded.",
     "not_shared": "There was no room in the file that other processes read, or none could be made: "

@@ -61,6 +61,12 @@ __all__ = [
 ]
 
 _TASK = (TASK, AGENT)
+_WHERE = Label(
+    "result",
+    "How the task ended: completed, failed, abandoned or timed_out; elsewhere for what was spent in "
+    "a process that it did not end in.",
+    5,
+)
 _TURN_COUNTS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0)
 _QUALITY = "agent_metrics.quality_metrics."
 _RESOURCES = "agent_metrics.resource_utilization."
@@ -98,7 +104,7 @@ TASK_FIRST_OUTPUT = histogram(
 )
 TASK_IN_FLIGHT = gauge(
     "task_in_flight",
-    "Tasks begun and not ended.",
+    "Tasks that are begun here and neither ended nor passed on.",
     (TASK,),
     _THROUGHPUT + "system_capacity",
 )
@@ -225,7 +231,7 @@ UNPRICED_TOKENS = counter(
 TASK_COST = counter(
     "task_cost",
     "Cost of what was done within tasks that ended, by result.",
-    (*_TASK, TASK_RESULT, CURRENCY),
+    (*_TASK, _WHERE, CURRENCY),
     _RESOURCES + "cost_per_task",
     _RESOURCES + "resource_efficiency_ratio",
     _BUSINESS,
@@ -241,7 +247,7 @@ WASTED_COST = counter(
 TASK_TOKENS = counter(
     "task_tokens",
     "Input and output tokens used within tasks that ended, by result.",
-    (*_TASK, TASK_RESULT),
+    (*_TASK, _WHERE),
     _RESOURCES + "resource_efficiency_ratio",
 )
 WASTED_TOKENS = counter(
@@ -253,7 +259,7 @@ WASTED_TOKENS = counter(
 TASK_CPU = counter(
     "task_cpu",
     "CPU time of agents within tasks that ended, by result; only where it is attributed.",
-    (*_TASK, TASK_RESULT),
+    (*_TASK, _WHERE),
     _RESOURCES + "resource_efficiency_ratio",
     unit=Unit.SECONDS,
     scale=NANOSECONDS,

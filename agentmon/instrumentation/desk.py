@@ -1,0 +1,470 @@
+"""
+The tasks of a process: those that are open, and those that ended lately.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from threading import RLock
+from typing import TYPE_CHECKING, Final, Literal
+
+from agentmon.errors import DeclarationError
+from agentmon.instrumentation.active import ACTIVE
+from agentmon.instrumentation.correlate import present_ids
+from agentmon.model.catalogue import work
+from agentmon.model.catalogue.declare import MONEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentmon.record.declaration import Scope
+    from agentmon.record.registry import Registry
+
+__all__ = [
+    "ABANDONED",
+    "COMPLETED",
+    "FAILED",
+    "RESULTS",
+    "TIMED_OUT",
+    "Desk",
+    "Duty",
+    "Work",
+    "desk",
+    "limit_ns",
+    "micros",
+    "text_id",
+]
+
+Result = Literal["completed", "failed", "abandoned", "timed_out"]
+COMPLETED: Final = "completed"
+FAILED: Final = "failed"
+ABANDONED: Final = "abandoned"
+TIMED_OUT: Final = "timed_out"
+RESULTS: Final[tuple[Result, ...]] = (COMPLETED, FAILED, ABANDONED, TIMED_OUT)
+_ELSEWHERE: Final = "elsewhere"
+_AGAIN: Final = "attempted_again"
+
+#: The most tasks that are found by their id: open ones, ended ones; and traces of either.
+MOST_REMEMBERED: Final = 10_000
+_LONGEST_ID: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """
+    A task as declared.
+
+    Args:
+        name: Kind of task.
+        agent: The agent that answers for it; empty to find out.
+        values: Its worth by result, in millionths of the currency.
+        currency: Of that.
+        timeout_ns: It has timed out when it takes longer.
+    """
+
+    name: str
+    agent: str = ""
+    values: Mapping[str, int] | None = None
+    currency: str = "USD"
+    timeout_ns: int | None = None
+
+
+@dataclass(slots=True)
+class _Ended:
+    """What is remembered of a task that ended."""
+
+    name: str
+    agent: str
+    picos: int
+    tokens: int
+    #: Whether what it cost is counted as wasted already.
+    wasted: bool
+    #: Whether it was counted as reworked; that is done once for a task.
+    reworked: bool
+
+
+class Work:
+    """
+    One task under way.
+
+    Args:
+        desk: Where it is kept.
+        duty: What was declared of it.
+        task_id: Its id.
+        begun_ns: When it began, on the clock of the registry.
+        scope: The agent and workflow around its begin.
+    """
+
+    __slots__ = (
+        "agent",
+        "begun_ns",
+        "cpu_ns",
+        "desk",
+        "duty",
+        "expires",
+        "here",
+        "id",
+        "paused",
+        "picos",
+        "result",
+        "reworked",
+        "shown",
+        "tokens",
+        "trace",
+        "workflow",
+    )
+
+    def __init__(self, desk: Desk, duty: Duty, task_id: str, begun_ns: int, scope: Scope) -> None:
+        self.desk = desk
+        self.duty = duty
+        self.id = task_id
+        self.begun_ns = begun_ns
+        self.agent = duty.agent or scope.agent
+        self.workflow = scope.workflow
+        self.picos = 0
+        self.tokens = 0
+        self.cpu_ns = 0
+        self.trace = ""
+        self.result: str | None = None
+        self.shown = False
+        self.reworked = False
+        #: Whether it counts as in flight in this process.
+        self.here = False
+        #: Whether a block was left by an interruption, for somebody to go on with it.
+        self.paused = False
+        #: Whether it ends by itself when its time is over: nobody is in a block of it.
+        self.expires = False
+
+    def spend(self, scope: Scope, picos: int, tokens: int, cpu_ns: int) -> None:
+        """Take note of what was spent for it."""
+        with self.desk.lock:
+            self.picos += picos
+            self.tokens += tokens
+            self.cpu_ns += cpu_ns
+        self.meet(scope)
+
+    def meet(self, scope: Scope) -> None:
+        """Learn from where it is worked on, what is not known yet."""
+        self.agent = self.agent or scope.agent
+        self.workflow = self.workflow or scope.workflow
+        if not self.trace:
+            trace_id = present_ids()[0]
+            if trace_id:
+                self.trace = f"{trace_id:032x}"
+                self.desk.remember_trace(self)
+
+
+class Desk:
+    """
+    Takes tasks in, finds them by id, and records how they end.
+
+    Guarantees:
+        - Memory is bounded: `MOST_REMEMBERED` open tasks are found by their id, as many that
+          ended, and as many traces; the oldest are forgotten first.
+        - A task that is begun is counted once, one that is attempted again or flagged is counted as
+          reworked once, and what it cost is wasted once.
+
+    Args:
+        registry: Takes what is recorded.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.lock = RLock()
+        self._signals = registry.signals
+        self._open: OrderedDict[str, Work] = OrderedDict()
+        self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        #: Agent and kind of task by trace.
+        self._traces: OrderedDict[str, Work] = OrderedDict()
+        registry.looks.append(self._expire)
+
+    # ------------------------------------------------------------------ begin and end
+
+    def take(
+        self,
+        duty: Duty,
+        given_id: object,
+        scope: Scope,
+        *,
+        attempt: int | None = None,
+        begun_ns: int | None = None,
+    ) -> tuple[Work, bool]:
+        """
+        Begin a task, or go on with one.
+
+        Args:
+            duty: What is declared of it.
+            given_id: Its id; None for a new one.
+            scope: The agent and workflow around.
+            attempt: Which attempt this is, if that is known.
+            begun_ns: When another process began it; None where this is the first.
+
+        Returns:
+            The task, and whether the caller is the one to end it.
+        """
+        task_id = uuid.uuid4().hex if given_id is None else text_id(given_id)
+        with self.lock:
+            known = self._open.get(task_id)
+            if known is not None and known.duty.name == duty.name:
+                resumed, known.paused = known.paused, False
+                return known, resumed
+            now_ns = self.registry.clock()
+            begun = now_ns if begun_ns is None else min(begun_ns, now_ns)
+            task = Work(self, duty, task_id, begun, scope)
+            task.here = True
+            if begun_ns is None:
+                before = self._ended.get(task_id)
+                if before is not None:
+                    self._rework(before, _AGAIN)
+                    task.reworked = before.reworked
+                elif attempt is not None and attempt > 1:
+                    self._count_reworked(duty.name, task.agent, _AGAIN)
+                    task.reworked = True
+                else:
+                    self._signals.add(work.TASK_BEGUN, (duty.name,))
+            self._signals.add(work.TASK_IN_FLIGHT, (duty.name,))
+            self._open[task_id] = task
+            if len(self._open) > MOST_REMEMBERED:
+                self._open.popitem(last=False)
+                self.registry.drop("task_bound", 1)
+        task.meet(scope)
+        return task, True
+
+    def visit(self, duty: Duty, given_id: str, scope: Scope, begun_ns: int) -> Work:
+        """The task of another process that is worked on here, and ends there; or that of this."""
+        with self.lock:
+            known = self._open.get(given_id)
+        return known or Work(self, duty, given_id, begun_ns, scope)
+
+    def first_output(self, task: Work) -> None:
+        """Record the time to the first output, once."""
+        with self.lock:
+            if task.shown or task.result is not None:
+                return
+            task.shown = True
+        waited_ns = self.registry.clock() - task.begun_ns
+        self._signals.observe(work.TASK_FIRST_OUTPUT, (task.duty.name, task.agent), waited_ns)
+
+    def end(
+        self, task: Work, result: str, value: int | None = None, *, duration_ns: int | None = None
+    ) -> None:
+        """
+        Record the end of a task.
+
+        Args:
+            task: The task; nothing happens but a count if it has ended.
+            result: How it ended.
+            value: What it was worth, in millionths, if that is not as declared.
+            duration_ns: How long it took, if not until now.
+        """
+        duty, signals = task.duty, self._signals
+        with self.lock:
+            if task.result is not None:
+                self.registry.drop("ended_twice", 1)
+                return
+            if duration_ns is None:
+                duration_ns = self.registry.clock() - task.begun_ns
+            if result == COMPLETED and duty.timeout_ns is not None:
+                result = TIMED_OUT if duration_ns > duty.timeout_ns else result
+            task.result = result
+            self._leave(task)
+            wasted = result != COMPLETED
+            self._settle(task, result)
+            if wasted:
+                self._waste(duty.name, task.agent, result, task.picos, task.tokens)
+            if self._open.get(task.id) is task:
+                del self._open[task.id]
+            self._ended[task.id] = _Ended(
+                duty.name, task.agent, task.picos, task.tokens, wasted, task.reworked
+            )
+            self._ended.move_to_end(task.id)
+            if len(self._ended) > MOST_REMEMBERED:
+                self._ended.popitem(last=False)
+        labels = (duty.name, task.agent, result)
+        signals.add(work.TASK_ENDED, labels)
+        signals.observe(work.TASK_DURATION, labels, duration_ns)
+        worth = (duty.values or {}).get(result, 0) if value is None else value
+        if worth:
+            signals.add(work.TASK_VALUE, (duty.name, task.workflow, result, duty.currency), worth)
+
+    def pass_on(self, task: Work) -> None:
+        """Let go of a task that goes on in another process."""
+        with self.lock:
+            if task.result is not None or not task.here:
+                return
+            self._leave(task)
+            self._settle(task, _ELSEWHERE)
+            self._open.pop(task.id, None)
+
+    def settle_visit(self, task: Work) -> None:
+        """Record what was spent here for a task that ends in another process."""
+        with self.lock:
+            if not task.here and task.result is None:
+                self._settle(task, _ELSEWHERE)
+                task.picos = task.tokens = task.cpu_ns = 0
+
+    def _leave(self, task: Work) -> None:
+        if task.here:
+            task.here = False
+            self._signals.add(work.TASK_IN_FLIGHT, (task.duty.name,), -1)
+
+    def _settle(self, task: Work, result: str) -> None:
+        """Record what was spent."""
+        labels = (task.duty.name, task.agent, result)
+        spending = ACTIVE.spending
+        currency = ""
+        if spending is not None:
+            currency = spending.currency
+            task.picos += spending.of_cpu(task.cpu_ns)
+        if task.picos:
+            self._signals.add(work.TASK_COST, (*labels, currency), max(0, task.picos))
+        if task.tokens:
+            self._signals.add(work.TASK_TOKENS, labels, task.tokens)
+        if task.cpu_ns:
+            self._signals.add(work.TASK_CPU, labels, task.cpu_ns)
+
+    def _waste(self, name: str, agent: str, waste: str, picos: int, tokens: int) -> None:
+        spending = ACTIVE.spending
+        currency = "" if spending is None else spending.currency
+        if picos > 0:
+            self._signals.add(work.WASTED_COST, (name, agent, waste, currency), picos)
+        if tokens:
+            self._signals.add(work.WASTED_TOKENS, (name, agent, waste), tokens)
+
+    # ------------------------------------------------------------------ afterwards
+
+    def rework(self, given_id: object, reason: str, name: str, agent: str) -> None:
+        """Flag a task; *name* and *agent* are for where it is not remembered."""
+        task_id = text_id(given_id)
+        with self.lock:
+            before = self._ended.get(task_id)
+            if before is not None:
+                self._rework(before, reason)
+                return
+            task = self._open.get(task_id)
+            if task is not None:
+                if not task.reworked:
+                    task.reworked = True
+                    self._count_reworked(task.duty.name, task.agent, reason)
+                return
+            self._count_reworked(name, agent, reason)
+            # So that it is counted once here, though nothing is known of it.
+            self._ended[task_id] = _Ended(name, agent, 0, 0, wasted=True, reworked=True)
+        if not name:
+            self.registry.drop("unknown_subject", 1)
+
+    def _rework(self, before: _Ended, reason: str) -> None:
+        if not before.reworked:
+            before.reworked = True
+            self._count_reworked(before.name, before.agent, reason)
+        if not before.wasted:
+            before.wasted = True
+            self._waste(before.name, before.agent, "reworked", before.picos, before.tokens)
+
+    def _count_reworked(self, name: str, agent: str, reason: str) -> None:
+        self._signals.add(work.TASK_REWORKED, (name, agent, reason))
+
+    def remember_trace(self, task: Work) -> None:
+        """Let what is said of a trace later find its task."""
+        with self.lock:
+            self._traces[task.trace] = task
+            if len(self._traces) > MOST_REMEMBERED:
+                self._traces.popitem(last=False)
+
+    def subject(self, task_id: object, trace_id: str | None) -> tuple[str, str] | None:
+        """
+        Agent and kind of what is spoken of.
+
+        Args:
+            task_id: Id of a task, or None.
+            trace_id: Id of a trace, or None.
+
+        Returns:
+            None where it is not remembered.
+        """
+        with self.lock:
+            if task_id is not None:
+                key = text_id(task_id)
+                task = self._open.get(key)
+                if task is not None:
+                    return task.agent, task.duty.name
+                ended = self._ended.get(key)
+                if ended is not None:
+                    return ended.agent, ended.name
+            if trace_id is not None:
+                task = self._traces.get(trace_id)
+                if task is not None:
+                    return task.agent, task.duty.name
+        return None
+
+    def _expire(self) -> None:
+        """End the handles whose time is over."""
+        now_ns = self.registry.clock()
+        with self.lock:
+            late = [
+                task
+                for task in self._open.values()
+                if task.expires
+                and task.duty.timeout_ns is not None
+                and now_ns - task.begun_ns > task.duty.timeout_ns
+            ]
+        for task in late:
+            self.end(task, TIMED_OUT, duration_ns=task.duty.timeout_ns)
+
+
+def desk() -> Desk | None:
+    """The desk of what is recorded into; None while that is nothing."""
+    registry = ACTIVE.registry
+    if registry is None:
+        return None
+    found = ACTIVE.desk
+    if found is None or found.registry is not registry:
+        with ACTIVE.lock:
+            found = ACTIVE.desk
+            if found is None or found.registry is not registry:
+                found = ACTIVE.desk = Desk(registry)
+    return found
+
+
+def text_id(given: object) -> str:
+    """An id as it is kept: as text, and a digest of one that is long."""
+    try:
+        text = str(given)
+    except Exception:  # noqa: BLE001  # an object of the host's
+        text = repr(type(given))
+    if 0 < len(text) <= _LONGEST_ID and text.isprintable():
+        return text
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def limit_ns(declaring: str, what: str, seconds: float | None) -> int | None:
+    """
+    A time limit in nanoseconds.
+
+    Raises:
+        DeclarationError: If it is neither None nor a number of seconds above 0.
+    """
+    if seconds is None:
+        return None
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if number and math.isfinite(seconds) and seconds > 0:
+        return round(seconds * 1e9)
+    raise DeclarationError(f"{declaring}: {what}: got {seconds!r}, allowed seconds above 0")
+
+
+def micros(value: object) -> int | None:
+    """An amount of money in millionths, half to even; None for what is no amount."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        amount = Decimal(str(value))
+        if not amount.is_finite() or amount < 0:
+            return None
+        return int((amount * MONEY).quantize(Decimal(1), ROUND_HALF_EVEN))
+    except InvalidOperation:
+        return None
