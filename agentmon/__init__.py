@@ -15,10 +15,12 @@ from agentmon._runtime import (
     configure,
     endpoint,
     flush,
+    health_check,
     prometheus_collector,
     push,
     shutdown,
     statistics,
+    watch_loop,
     wsgi_app,
 )
 from agentmon._version import __version__
@@ -96,6 +98,7 @@ __all__ = [
     "endpoint",
     "flush",
     "handoff",
+    "health_check",
     "inject",
     "log_context",
     "model_call",
@@ -111,6 +114,7 @@ __all__ = [
     "task",
     "tool",
     "usage",
+    "watch_loop",
     "workflow",
     "wsgi_app",
 ]

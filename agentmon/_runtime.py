@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import RLock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from agentmon.errors import ConfigError, EndpointError, PushError
+from agentmon.errors import ConfigError, DeclarationError, EndpointError, PushError
 from agentmon.instrumentation.active import ACTIVE, OFF
 from agentmon.instrumentation.classify import Classifier
 from agentmon.model.attributes import Conventions
@@ -21,6 +21,8 @@ from agentmon.record.limits import MAX_SERIES
 
 # The rest is loaded by `configure`: many processes import instrumented code and never call it.
 if TYPE_CHECKING:
+    import asyncio
+
     from agentmon._settings import Exceptions, Settings
     from agentmon._settings.owned import Owned
     from agentmon.export.access import Access
@@ -35,9 +37,13 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.content import Content
     from agentmon.instrumentation.span import Spans
     from agentmon.instrumentation.spending import Spending
+    from agentmon.model.health import Health
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
+    from agentmon.observe.health import Checker
+    from agentmon.observe.loops import LoopWatch
+    from agentmon.observe.sampler import Sampler
     from agentmon.record.registry import Registry
     from agentmon.tracing.log import LogRecord
     from agentmon.tracing.options import Target, Traces
@@ -47,12 +53,16 @@ __all__ = [
     "configure",
     "endpoint",
     "flush",
+    "health_check",
     "prometheus_collector",
     "push",
     "shutdown",
     "statistics",
+    "watch_loop",
     "wsgi_app",
 ]
+
+F = TypeVar("F", bound="Callable[[], Any]")
 
 logger = logging.getLogger("agentmon")
 
@@ -87,7 +97,11 @@ class _Runtime:
         self.endpoint: Endpoint | None = None
         self.server: Server | None = None
         self.outlets: list[Outlet] = []
+        self.sampler: Sampler | None = None
         self.pushing: Pushing | None = None
+        #: Whether any health check is declared, and what runs them.
+        self.checked = False
+        self.checker: Checker | None = None
         self.hooked = False
         self.doubted: set[str] = set()
 
@@ -118,6 +132,8 @@ def configure(
     buckets: Iterable[float] | None = None,
     max_series: int = MAX_SERIES,
     process_metrics: bool = True,
+    resources: float | Literal[False] | None = None,
+    storage: Mapping[str, str | os.PathLike[str]] | None = None,
 ) -> None:
     """
     Start recording, and serving if an address is given.
@@ -160,6 +176,9 @@ def configure(
         buckets: Upper edges of the classic buckets, in seconds, rising; set objectives at edges.
         max_series: The most series kept; what is beyond folds into ``other``.
         process_metrics: Serve ``process_*`` and ``python_*`` metrics as well.
+        resources: Sample what the process and its host use each so many seconds, in a thread;
+            False for not at all. Else ``AGENTMON_RESOURCES``; else 15.
+        storage: Paths whose size is sampled too, by name. Else ``AGENTMON_STORAGE``.
 
     Raises:
         ConfigError: If an argument or variable cannot be used, if agentmon is configured otherwise
@@ -190,6 +209,8 @@ def configure(
         "buckets": buckets,
         "max_series": max_series,
         "process_metrics": process_metrics,
+        "resources": resources,
+        "storage": storage,
     }
     settings = resolve(os.environ, arguments)
     with _runtime.lock:
@@ -226,6 +247,13 @@ def _start(settings: Settings) -> None:
         _runtime.server = _served(settings, answering, settings.serve)
     _runtime.registry = registry
     _runtime.endpoint = answering
+    if settings.resources:
+        from agentmon.observe.sampler import Sampler  # noqa: PLC0415  # loads psutil
+
+        sampler = Sampler(lambda: _runtime.registry, settings.resources, settings.storage)
+        sampler.start()
+        _runtime.sampler = sampler
+        _runtime.outlets.append(sampler)
     if pushing is not None:
         pushing.start()
         _runtime.pushing = pushing
@@ -244,6 +272,8 @@ def _start(settings: Settings) -> None:
         events=events,
         spending=_spending(settings, registry),
     )
+    if _runtime.checked:
+        _run_checks()
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(shutdown)
@@ -416,6 +446,7 @@ def _answering(settings: Settings, registry: Registry) -> Endpoint:
         process_metrics=settings.process_metrics,
         gate=Gate(settings.access),
         native_histograms=settings.native_histograms,
+        health=_health,
     )
 
 
@@ -519,9 +550,12 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
             PROVIDER.pipeline = None
         server, _runtime.server = _runtime.server, None
         outlets, _runtime.outlets = _runtime.outlets, []
-        _runtime.pushing = None
+        _runtime.pushing = _runtime.sampler = None
         _runtime.endpoint = None
         _runtime.settings = None
+        checker, _runtime.checker = _runtime.checker, None
+    if checker is not None:
+        checker.close()
     for each, seconds in _shares(outlets, until):
         each.close(seconds)
     with _runtime.lock:
@@ -529,6 +563,38 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
             _runtime.registry = None
     if server is not None:
         server.close()
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop | None = None, name: str = "main") -> LoopWatch:
+    """
+    Look at how late an event loop is, ten times a second, from now on.
+
+    It may be called before `configure`; while recording is off nothing is recorded.
+
+    Args:
+        loop: The event loop; by default the one that is running here.
+        name: Its name, for the label of ``agentmon_event_loop_lag_seconds``.
+
+    Returns:
+        What `LoopWatch.stop` ends it with; it ends with the loop anyway.
+
+    Raises:
+        DeclarationError: If the name cannot be used, or no loop is given and none runs here.
+    """
+    import asyncio  # noqa: PLC0415  # who has a loop has loaded it
+
+    from agentmon.model.declared import check_text  # noqa: PLC0415
+    from agentmon.observe.loops import LoopWatch  # noqa: PLC0415
+
+    check_text("watch_loop", "name", name or None)
+    if loop is None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise DeclarationError(
+                "watch_loop: loop: got none and none is running here, allowed an event loop"
+            ) from None
+    return LoopWatch(loop, name, lambda: ACTIVE.registry)
 
 
 def _shares(outlets: list[Outlet], until: float) -> Iterator[tuple[Outlet, float]]:
@@ -542,6 +608,77 @@ def _seconds(what: str, value: float) -> float:
     if number and 0 <= value < float("inf"):
         return value
     raise ValueError(f"{what}: got {value!r}, allowed a number of seconds of 0 or more")
+
+
+def health_check(
+    name: str,
+    /,
+    *,
+    component: str | None = None,
+    category: str = "dependency",
+    interval: float = 30.0,
+    timeout: float = 5.0,
+    failures: int = 3,
+    successes: int = 2,
+    needed: bool = True,
+) -> Callable[[F], F]:
+    """
+    Ask a function now and then whether something works, from `configure` to `shutdown`.
+
+    It passes unless it returns False, raises, or takes too long. Each run has a thread of its own,
+    a coroutine there an event loop of its own; one that hangs is not begun again before it has
+    ended. ``/readyz`` and ``/healthz`` of the endpoint say how the checks stand.
+
+    Args:
+        name: Name of the check.
+        component: The component that is down while the check fails; by default of the same name.
+        category: Category, such as ``readiness``, ``dependency`` or ``data``. Where it is
+            ``liveness``, ``/healthz`` fails with the check.
+        interval: Seconds from the begin of one run to that of the next.
+        timeout: Seconds; a run that takes longer has failed.
+        failures: Runs in a row that must fail until the check does.
+        successes: Runs in a row that must pass until a check that fails passes again.
+        needed: Whether ``/readyz`` fails with the check.
+
+    Returns:
+        A decorator that leaves the function as it is.
+
+    Raises:
+        DeclarationError: If an argument cannot be used, or there are too many checks.
+    """
+    from agentmon.observe.health import Check, declare  # noqa: PLC0415  # few have checks
+
+    def decorate(run: F) -> F:
+        of_component = name if component is None else component
+        thresholds = (interval, timeout, failures, successes)
+        declare(Check(name, of_component, category, *thresholds, needed, run))
+        with _runtime.lock:
+            _runtime.checked = True
+            if _runtime.registry is not None and _runtime.settings is not None:
+                _run_checks()
+        return run
+
+    return decorate
+
+
+def _run_checks() -> None:
+    """Begin to run the checks that are declared."""
+    from agentmon.observe.health import Checker  # noqa: PLC0415  # few have checks
+
+    if _runtime.checker is None:
+        _runtime.checker = Checker(
+            lambda: ACTIVE.registry,
+            lambda: None if ACTIVE.aftermath is None else ACTIVE.aftermath.components,
+        )
+    _runtime.checker.start()
+
+
+def _health() -> Health:
+    """How the checks stand."""
+    from agentmon.model.health import Health  # noqa: PLC0415  # only where it is asked for
+
+    checker = _runtime.checker
+    return Health() if checker is None else checker.health()
 
 
 def asgi_app(root: Root = "metrics") -> ASGIApplication:
@@ -691,3 +828,5 @@ def _after_fork_in_child() -> None:
         events=events,
         spending=_spending(settings, fresh),
     )
+    if _runtime.checker is not None:
+        _runtime.checker.abandon()

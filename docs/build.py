@@ -53,7 +53,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "Operation",
     ),
     "Calls": ("Call", "current", "usage", "annotate", "content"),
-    "What is up and what is down": ("component", "Component", "recovered"),
+    "What is up and what is down": ("component", "Component", "health_check", "recovered"),
     "Say how good a call was": ("score",),
     "Correlate logs": ("LogContext", "log_context"),
     "Threads": ("carry", "carrying"),

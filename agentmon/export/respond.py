@@ -1,12 +1,14 @@
 """
 The endpoint as a function from request to response; thread server, WSGI and ASGI share it.
 
-It serves ``/`` (the status page), ``/metrics``, ``/api/status``, ``/hdr`` and ``/-/healthy``.
+It serves ``/`` (the status page), ``/metrics``, ``/api/status``, ``/hdr``, ``/healthz``,
+``/readyz`` and ``/-/healthy``.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from agentmon._version import __version__
 from agentmon.export.status import Facts, status_json
 from agentmon.export.text import Renderer
 from agentmon.model import catalogue
+from agentmon.model.health import Health
 from agentmon.model.metric import Kind, Metric
 from agentmon.model.snapshot import Family
 from agentmon.record.clock import epoch_offset_ns
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEALTHY",
     "METRICS",
+    "OPEN",
     "OPENMETRICS",
     "PROMETHEUS",
     "PROTOBUF",
@@ -47,6 +51,8 @@ logger = logging.getLogger("agentmon")
 METRICS = "/metrics"
 STATUS = "/api/status"
 HEALTHY = "/-/healthy"
+#: What probes ask for: whoever asks for life gets no more, and need not be known.
+OPEN = frozenset({HEALTHY, "/healthz", "/readyz"})
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version={}; charset=utf-8"
 PROTOBUF = (
@@ -131,6 +137,7 @@ class Endpoint:
         process_metrics: Whether ``process_*`` and ``python_*`` metrics are shown as well.
         gate: Decides who is answered; by default everybody is.
         native_histograms: Whether clients that ask for protobuf get it, with native histograms.
+        health: Says how the health checks stand.
     """
 
     def __init__(
@@ -143,8 +150,10 @@ class Endpoint:
         process_metrics: bool = True,
         gate: Gate | None = None,
         native_histograms: bool = False,
+        health: Callable[[], Health] = Health,
     ) -> None:
         self._registry = registry
+        self._health = health
         self._native = native_histograms
         self.gate = gate
         self._service = service
@@ -166,6 +175,8 @@ class Endpoint:
             METRICS: self._metrics,
             STATUS: self._status,
             "/hdr": self._hdr,
+            "/healthz": self._alive,
+            "/readyz": self._ready,
             HEALTHY: self._healthy,
         }
 
@@ -183,8 +194,7 @@ class Endpoint:
         path = path.rstrip("/") or "/"
         route = self._routes.get(path)
         gate = self.gate
-        # Whoever only asks for life gets no more, and need not be known.
-        if gate and path != HEALTHY and not gate.admits(headers.get("authorization", "")):
+        if gate and path not in OPEN and not gate.admits(headers.get("authorization", "")):
             response = error_response(401, more=gate.challenges())
         elif route is None:
             paths = "\n".join(self._routes)
@@ -307,6 +317,26 @@ class Endpoint:
         from agentmon.export.page import page  # noqa: PLC0415
 
         return _response(200, "text/html; charset=utf-8", page(), (("Vary", "Accept-Encoding"),))
+
+    def _alive(self, _query: str, headers: Mapping[str, str]) -> Response:
+        failing = self._health().failing(liveness=True)
+        return self._stands("failing" if failing else "alive", headers, failing=failing)
+
+    def _ready(self, _query: str, headers: Mapping[str, str]) -> Response:
+        health = self._health()
+        failing, pending = health.failing(liveness=False), health.pending()
+        said = "failing" if failing else "pending" if pending else "ready"
+        return self._stands(said, headers, failing=failing, pending=pending)
+
+    def _stands(self, said: str, headers: Mapping[str, str], **names: list[str]) -> Response:
+        """How it stands, with the names of checks for those who are known."""
+        gate = self.gate
+        known = gate is None or not gate.challenges()
+        if gate is not None and not known and "authorization" in headers:
+            known = gate.admits(headers["authorization"])
+        body = {"status": said, **(names if known else {})}
+        status = 200 if said in ("alive", "ready") else 503
+        return _response(status, "application/json", json.dumps(body).encode() + b"\n")
 
     def _healthy(self, _query: str, _headers: Mapping[str, str]) -> Response:
         return _response(200, _TEXT, b"healthy\n")

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentmon.errors import ConfigError, EndpointError
 from agentmon.export.access import Gate, named_host
-from agentmon.export.respond import HEALTHY, Response, error_response
+from agentmon.export.respond import OPEN, Response, error_response
 
 if TYPE_CHECKING:
     from agentmon.export.respond import Responder
@@ -433,7 +433,7 @@ class Server:
 
     def _response(self, request: _Request) -> Response:
         known = self._names is None or named_host(request.host, self._names)
-        if not known and request.path.rstrip("/") != HEALTHY:
+        if not known and request.path.rstrip("/") not in OPEN:
             self._gate.refuse("unknown_host")
             return error_response(403)
         return self._responder.respond(request.method, request.path, request.query, request.headers)

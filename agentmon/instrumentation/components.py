@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agentmon.errors import DeclarationError
 from agentmon.instrumentation.active import ACTIVE
-from agentmon.instrumentation.declared import check_text
+from agentmon.model.declared import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

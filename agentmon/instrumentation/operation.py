@@ -26,7 +26,7 @@ from agentmon.instrumentation.call import (
     deactivate,
     end_call,
 )
-from agentmon.instrumentation.declared import LONGEST_NAME, check_text
+from agentmon.model.declared import LONGEST_NAME, check_text
 from agentmon.instrumentation.site import Naming, Site
 from agentmon.instrumentation.wrap import wrap
 from agentmon.record.declaration import Declaration

@@ -34,8 +34,8 @@ DROP_REASONS: dict[str, str] = {
     "outside_dependency": "A rate limit or a wait for a pool was reported on something that is no "
     "dependency.",
     "usage_outside_model_call": "Tokens were reported on something that is no model call.",
-    "aftermath_failed": "What follows from a failure could not be worked out: its cause, and errors "
-    "and outages of which it is part; the call itself was recorded.",
+    "aftermath_failed": "What follows from a failure could not be worked out: its cause, and the "
+    "errors and outages of which it is part; the call itself was recorded.",
     "adapter_failed": "agentmon's part of an instrumented library failed; the library went on.",
     "naming_failed": "named_by or model_by raised or gave no usable name; the default was used.",
     "bad_context": "No context could be written to what inject() got, or read from what received() "

@@ -1,0 +1,1 @@
+"""What is looked at beside calls: health, resources."""
