@@ -101,9 +101,21 @@ class Ask:
         some = self.rate(part, by, part_where).otherwise(every * 0)
         return some / (every > 0)
 
-    def per(self, counted: Expression, whole: Expression) -> Expression:
-        """So much of it for each; nothing where there was none."""
-        return counted / (whole > 0)
+    def distribution(self, metric: Metric) -> Expression:
+        """How many values come into each bucket and those below it, for each second."""
+        return promql.buckets(metric, self.window, self.matchers(metric)).sum(("le",))
+
+    def total_time(self, metric: Metric, by: Iterable[str] = ()) -> Expression:
+        """How fast the sum of a histogram of durations grows: a share of the time."""
+        chosen = self.matchers(metric)
+        if self._is_native(metric):
+            return self._native("histogram_sum", metric, by, chosen)
+        return promql.sum_of(metric, self.window, chosen).sum(by)
+
+    def growth(self, metric: Metric, by: Iterable[str] = ()) -> Expression:
+        """By how much a gauge grew that counts up."""
+        selected = promql.gauge(metric, self.matchers(metric))
+        return promql.over_time("increase", selected, self.window).max(by)
 
     def _is_native(self, metric: Metric) -> bool:
         return self.native and metric.kind is Kind.HISTOGRAM and not metric.edges
