@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from agentmon.export.push.pushgateway import Pushgateway
     from agentmon.export.push.remote_write import RemoteWrite
     from agentmon.export.push.textfile import Textfile
+    from agentmon.instrumentation.feedback import consistency, evaluator, feedback
     from agentmon.instrumentation.task import Task, TaskOperation, business_event, rework, task
     from agentmon.model.summary import OperationSummary, Summary
     from agentmon.tracing.limits import Limits
@@ -92,10 +93,13 @@ __all__ = [
     "carrying",
     "component",
     "configure",
+    "consistency",
     "content",
     "current",
     "dependency",
     "endpoint",
+    "evaluator",
+    "feedback",
     "flush",
     "handoff",
     "health_check",
@@ -134,6 +138,9 @@ _LATE: Final = {
     "Textfile": "agentmon.export.push.textfile",
     "Traces": "agentmon.tracing.options",
     "business_event": "agentmon.instrumentation.task",
+    "consistency": "agentmon.instrumentation.feedback",
+    "evaluator": "agentmon.instrumentation.feedback",
+    "feedback": "agentmon.instrumentation.feedback",
     "rework": "agentmon.instrumentation.task",
     "task": "agentmon.instrumentation.task",
 }

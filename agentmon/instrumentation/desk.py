@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from agentmon.errors import DeclarationError
 from agentmon.instrumentation.active import ACTIVE
+from agentmon.instrumentation.agreement import Agreement
 from agentmon.instrumentation.correlate import present_ids
+from agentmon.instrumentation.recovery import Unit
 from agentmon.model.catalogue import work
 from agentmon.model.catalogue.declare import MONEY
 
@@ -116,6 +118,7 @@ class Work:
         "shown",
         "tokens",
         "trace",
+        "trouble",
         "workflow",
     )
 
@@ -133,6 +136,8 @@ class Work:
         self.result: str | None = None
         self.shown = False
         self.reworked = False
+        #: Errors within it that wait for success, once there were any.
+        self.trouble: Unit | None = None
         #: Whether it counts as in flight in this process.
         self.here = False
         #: Whether a block was left by an interruption, for somebody to go on with it.
@@ -147,6 +152,13 @@ class Work:
             self.tokens += tokens
             self.cpu_ns += cpu_ns
         self.meet(scope)
+
+    def troubled(self) -> Unit:
+        """The errors within it that wait for success."""
+        with self.desk.lock:
+            if self.trouble is None:
+                self.trouble = Unit(self.duty.name)
+            return self.trouble
 
     def meet(self, scope: Scope) -> None:
         """Learn from where it is worked on, what is not known yet."""
@@ -181,6 +193,8 @@ class Desk:
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
         #: Agent and kind of task by trace.
         self._traces: OrderedDict[str, Work] = OrderedDict()
+        #: Outputs of similar tasks, to be compared.
+        self.agreement = Agreement()
         registry.looks.append(self._expire)
 
     # ------------------------------------------------------------------ begin and end
@@ -230,8 +244,9 @@ class Desk:
             self._signals.add(work.TASK_IN_FLIGHT, (duty.name,))
             self._open[task_id] = task
             if len(self._open) > MOST_REMEMBERED:
-                self._open.popitem(last=False)
+                _, forgotten = self._open.popitem(last=False)
                 self.registry.drop("task_bound", 1)
+                _calm(forgotten)
         task.meet(scope)
         return task, True
 
@@ -273,6 +288,7 @@ class Desk:
                 result = TIMED_OUT if duration_ns > duty.timeout_ns else result
             task.result = result
             self._leave(task)
+            _calm(task)
             wasted = result != COMPLETED
             self._settle(task, result)
             if wasted:
@@ -298,12 +314,14 @@ class Desk:
             if task.result is not None or not task.here:
                 return
             self._leave(task)
+            _calm(task)
             self._settle(task, _ELSEWHERE)
             self._open.pop(task.id, None)
 
     def settle_visit(self, task: Work) -> None:
         """Record what was spent here for a task that ends in another process."""
         with self.lock:
+            _calm(task)
             if not task.here and task.result is None:
                 self._settle(task, _ELSEWHERE)
                 task.picos = task.tokens = task.cpu_ns = 0
@@ -415,6 +433,12 @@ class Desk:
             ]
         for task in late:
             self.end(task, TIMED_OUT, duration_ns=task.duty.timeout_ns)
+
+
+def _calm(task: Work) -> None:
+    """Let errors within a task wait for success no longer."""
+    if task.trouble is not None:
+        task.trouble.end()
 
 
 def desk() -> Desk | None:

@@ -34,7 +34,16 @@ from agentmon.record.declaration import Scope
 if TYPE_CHECKING:
     from agentmon.instrumentation.desk import Desk
 
-__all__ = ["Task", "TaskOperation", "arrived", "business_event", "departing", "rework", "task"]
+__all__ = [
+    "Task",
+    "TaskOperation",
+    "arrived",
+    "business_event",
+    "departing",
+    "found",
+    "rework",
+    "task",
+]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -502,6 +511,32 @@ def arrived(said: object) -> Iterator[None]:
     finally:
         _leave(stay)
         at.settle_visit(work)
+
+
+# ---------------------------------------------------------------------- what is said of a task
+
+
+def found(task: object, trace: str | None) -> tuple[str, str] | None:
+    """
+    Agent and kind of a task that something is said of.
+
+    Args:
+        task: The `Task` or its id, or None.
+        trace: Id of a trace, or None; without either, the present task is meant.
+
+    Returns:
+        None where it is not remembered.
+    """
+    at = desk()
+    if at is None:
+        return None
+    if isinstance(task, Task):
+        work = task._work  # noqa: SLF001  # of this module
+        return None if work is None else (work.agent, work.duty.name)
+    if task is None and trace is None:
+        stay = SPENDER.get()
+        return (stay.work.agent, stay.work.duty.name) if isinstance(stay, _Stay) else None
+    return at.subject(task, None if trace is None else trace.lower())
 
 
 # ---------------------------------------------------------------------- what users call

@@ -383,6 +383,10 @@ class Registry:
         yield Family(metrics.in_flight, in_flight)
         yield Family(metrics.oldest_in_flight, oldest)
 
+    def version_of(self, agent: str) -> str:
+        """The version that an agent has declared; empty where that is not known."""
+        return self._facts.get(agent, _NO_FACTS)[0]
+
     def histograms(self) -> list[tuple[str, tuple[str, ...], str, dict[int, int]]]:
         """Kind, label values, outcome and counts by cell of every lifetime histogram."""
         found: list[tuple[str, tuple[str, ...], str, dict[int, int]]] = []
