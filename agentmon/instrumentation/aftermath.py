@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.classify import GROUP
 from agentmon.instrumentation.components import Components
-from agentmon.instrumentation.recovery import UNIT
+from agentmon.instrumentation.recovery import present
 from agentmon.model.catalogue import reliability
 from agentmon.record.registry import agent_of
 
@@ -84,7 +84,7 @@ class Aftermath:
             if error is not None and _answers(error):
                 self.components.answered(name)
             self.components.failed(name, begun_ns)
-        unit = UNIT.get()
+        unit = present(begin=True)
         if unit is not None:
             if first:
                 self._registry.signals.add(reliability.TASK_ERRORS, (unit.task,))
@@ -109,7 +109,7 @@ class Aftermath:
         """
         if recorder.series.metrics.kind == "dependency":
             self.components.succeeded(recorder.series.labels[0])
-        unit = UNIT.get()
+        unit = present(begin=False)
         if unit is not None:
             for way in unit.succeeded(recorder, begun_ns):
                 self.made_up(unit, way)

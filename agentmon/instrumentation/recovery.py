@@ -4,9 +4,8 @@ Errors within a task, and whether success followed.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.active import ACTIVE
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from agentmon.record.recorder import Recorder
     from agentmon.record.series import Series
 
-__all__ = ["UNIT", "Unit", "recovered"]
+__all__ = ["Unit", "present", "recovered"]
 
 #: Errors of one task that wait for success; an older one is given up.
 _MOST: Final = 100
@@ -63,8 +62,8 @@ class Unit:
     """
     A piece of work within which an error may be followed by success: a task.
 
-    Whoever begins one sets `UNIT` to it, and calls `end` when it is over. Calls of all threads and
-    tasks that have it in their context belong to it.
+    Calls of all threads and coroutines that have the task in their context belong to it. Whoever
+    ends the task calls `end`.
 
     Args:
         task: Kind of task, for the label.
@@ -137,8 +136,23 @@ class Unit:
             ACTIVE.heed(-1)
 
 
-#: The task that the present context works at.
-UNIT: ContextVar[Unit | None] = ContextVar("agentmon_unit", default=None)
+def present(*, begin: bool) -> Unit | None:
+    """
+    The errors within the task that the present context works at.
+
+    Args:
+        begin: Whether there is one from now on; else there is one only once there were errors.
+
+    Returns:
+        None outside any task.
+    """
+    from agentmon.instrumentation.spending import SPENDER  # noqa: PLC0415  # loads the catalogue
+
+    work: Any = getattr(SPENDER.get(), "work", None)
+    if work is None:
+        return None
+    unit: Unit | None = work.troubled() if begin else work.trouble
+    return unit
 
 
 def recovered() -> None:
@@ -148,6 +162,7 @@ def recovered() -> None:
     For instance by a default, or by a value that was kept. Nothing happens outside any task, where
     no error waits, or while recording is off.
     """
-    unit, aftermath = UNIT.get(), ACTIVE.aftermath
-    if unit is not None and aftermath is not None and unit.settle():
+    aftermath = ACTIVE.aftermath
+    unit = None if aftermath is None else present(begin=False)
+    if aftermath is not None and unit is not None and unit.settle():
         aftermath.made_up(unit, "fallback")

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 import agentmon
 from agentmon.instrumentation.active import ACTIVE
-from agentmon.instrumentation.recovery import UNIT, Unit
 from agentmon.testing import Recorded
 from tests.driven import Endpoint
-
-
-@contextmanager
-def task(kind: str = "answer") -> Iterator[None]:
-    """A piece of work, as a task begins and ends it."""
-    unit = Unit(kind)
-    token = UNIT.set(unit)
-    try:
-        yield
-    finally:
-        UNIT.reset(token)
-        unit.end()
 
 
 @agentmon.tool("search")
@@ -63,11 +48,11 @@ def errors(recorded: Recorded) -> float | None:
 def test_errors_and_recoveries_are_scraped_by_task(endpoint: Endpoint) -> None:
     """Of two errors, each of which passes an agent, one is made up for by a retry."""
     endpoint.start()
-    with task("answer_ticket"):
+    with agentmon.task("answer_ticket"):
         fails()
         with agentmon.agent("clerk"):
             search()
-    with task("answer_ticket"):
+    with agentmon.task("answer_ticket"):
         fails()
     assert endpoint.value("agentmon_task_errors_total", task="answer_ticket") == 2
     assert endpoint.samples("agentmon_recoveries_total") == {("answer_ticket", "retry"): 1}
@@ -77,7 +62,7 @@ def test_two_attempts_that_fail_and_one_that_succeeds_are_two_recoveries(
     recorded: Recorded,
 ) -> None:
     """Each error is followed by success, and each counts."""
-    with task():
+    with agentmon.task("answer"):
         for _ in range(2):
             with pytest.raises(KeyError):
                 search(fail=True)
@@ -89,7 +74,7 @@ def test_two_attempts_that_fail_and_one_that_succeeds_are_two_recoveries(
 
 def test_another_agent_that_succeeds_makes_up_for_the_first(recorded: Recorded) -> None:
     """The first agent fails; that another does the work is a recovery by it."""
-    with task():
+    with agentmon.task("answer"):
         fails("clerk")
         with agentmon.agent("senior"):
             pass
@@ -99,7 +84,7 @@ def test_another_agent_that_succeeds_makes_up_for_the_first(recorded: Recorded) 
 
 def test_another_tool_of_the_same_agent_is_a_fallback(recorded: Recorded) -> None:
     """An agent whose tool fails, and that uses another, falls back."""
-    with task(), agentmon.agent("clerk"):
+    with agentmon.task("answer"), agentmon.agent("clerk"):
         with pytest.raises(KeyError):
             search(fail=True)
         guess()
@@ -108,7 +93,7 @@ def test_another_tool_of_the_same_agent_is_a_fallback(recorded: Recorded) -> Non
 
 def test_what_began_before_the_error_makes_up_for_nothing(recorded: Recorded) -> None:
     """An agent around the error, or a tool that was running, did not follow it."""
-    with task(), agentmon.agent("senior"), agentmon.agent("clerk"):
+    with agentmon.task("answer"), agentmon.agent("senior"), agentmon.agent("clerk"):
         running = agentmon.tool("guess").begin()
         with pytest.raises(KeyError):
             search(fail=True)
@@ -118,7 +103,7 @@ def test_what_began_before_the_error_makes_up_for_nothing(recorded: Recorded) ->
 
 def test_a_tool_of_another_agent_is_no_fallback(recorded: Recorded) -> None:
     """What another agent's tool does has nothing to do with it."""
-    with task():
+    with agentmon.task("answer"):
         with pytest.raises(KeyError), agentmon.agent("clerk"):
             search(fail=True)
         senior = agentmon.agent("senior").begin()
@@ -132,7 +117,7 @@ def test_a_tool_of_another_agent_is_no_fallback(recorded: Recorded) -> None:
 def test_a_program_can_say_that_it_made_up_for_an_error(recorded: Recorded) -> None:
     """A default in the place of an answer is a fallback; without an error it is nothing."""
     agentmon.recovered()
-    with task():
+    with agentmon.task("answer"):
         agentmon.recovered()
         with pytest.raises(KeyError):
             search(fail=True)
@@ -145,13 +130,13 @@ def test_success_in_another_task_makes_up_for_nothing(recorded: Recorded) -> Non
     """An error and a success in two tasks that run at once stay apart."""
 
     async def one() -> None:
-        with task("one"):
+        with agentmon.task("one"):
             with pytest.raises(KeyError):
                 search(fail=True)
             await asyncio.sleep(0)
 
     async def two() -> None:
-        with task("two"):
+        with agentmon.task("two"):
             await asyncio.sleep(0)
             search()
 
@@ -169,7 +154,7 @@ def test_tasks_of_asyncio_belong_to_the_work_that_began_them(recorded: Recorded)
         search()
 
     async def run() -> None:
-        with task():
+        with agentmon.task("answer"):
             with pytest.raises(KeyError):
                 search(fail=True)
             await asyncio.create_task(again())
@@ -189,7 +174,7 @@ def test_outside_any_task_nothing_is_counted(recorded: Recorded) -> None:
 
 def test_calls_take_the_fast_path_again_once_nothing_waits(recorded: Recorded) -> None:
     """While an error waits every call is looked at; after success, or the task's end, none is."""
-    with task():
+    with agentmon.task("answer"):
         with pytest.raises(KeyError):
             search(fail=True)
         assert ACTIVE.heeded == 1
@@ -202,7 +187,7 @@ def test_calls_take_the_fast_path_again_once_nothing_waits(recorded: Recorded) -
 
 def test_a_task_keeps_a_bounded_number_of_errors(recorded: Recorded) -> None:
     """Of 150 errors the last hundred are made up for; all are counted."""
-    with task():
+    with agentmon.task("answer"):
         for _ in range(150):
             with pytest.raises(KeyError):
                 search(fail=True)
