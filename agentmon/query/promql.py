@@ -139,6 +139,24 @@ class Expression:
         """
         return self._with(sign, other, on, " group_left ()" if many else "")
 
+    def taking(self, other: Expression, on: Iterable[str], add: Iterable[str]) -> Expression:
+        """
+        With labels of another one, whose values are 1.
+
+        Args:
+            other: The other one.
+            on: The labels that must agree.
+            add: Its labels that are to be had.
+        """
+        names, more = tuple(on), tuple(add)
+        self.check(names)
+        other.check((*names, *more))
+        return Expression(
+            f"{self.inner} * on ({', '.join(names)}) group_left ({', '.join(more)}) {other.inner}",
+            self.labels | set(more),
+            simple=False,
+        )
+
     def also(self, other: Expression, on: Iterable[str] | None = None) -> Expression:
         """The series of this one for which the other has one."""
         return self._with("and", other, on)
@@ -146,6 +164,11 @@ class Expression:
     def unless(self, other: Expression, on: Iterable[str] | None = None) -> Expression:
         """The series of this one for which the other has none."""
         return self._with("unless", other, on)
+
+    def otherwise_on(self, other: Expression, on: Iterable[str]) -> Expression:
+        """The series of this one, and those of the other whose like, by some labels, it has not."""
+        found = self._with("or", other, on)
+        return Expression(found.text, self.labels | other.labels, simple=False)
 
     def otherwise(self, other: Expression) -> Expression:
         """The series of this one, and those of the other that this one has not."""
@@ -210,15 +233,26 @@ class Expression:
             where: Which of the facts count.
         """
         names = tuple(add)
-        self.check((on,))
         _check_labels(facts, (on, *names))
-        grouping = ", ".join((on, *names))
-        one = f"topk by ({on}) (1, group by ({grouping}) ({gauge(facts, where).text}))"
-        return Expression(
-            f"{self.inner} * on ({on}) group_left ({', '.join(names)}) {one}",
-            self.labels | set(names),
-            simple=False,
-        )
+        told = gauge(facts, where).group((on, *names))
+        return self.taking(told.top_of((on,)), (on,), names)
+
+    def group(self, by: Iterable[str]) -> Expression:
+        """1 for each group."""
+        return self._aggregated("group", by)
+
+    def top_of(self, by: Iterable[str]) -> Expression:
+        """One series of each group, with all its labels."""
+        names = tuple(by)
+        self.check(names)
+        return Expression(f"topk by ({', '.join(names)}) (1, {self.text})", self.labels)
+
+    def labelled(self, **labels: str) -> Expression:
+        """With labels of a fixed value."""
+        text = self.text
+        for name, value in labels.items():
+            text = f'label_replace({text}, "{name}", "{value}", "", "")'
+        return Expression(text, self.labels | set(labels))
 
     def check(self, names: Iterable[str]) -> None:
         """Raise `CatalogueError` for a label that its series have not."""

@@ -5,6 +5,7 @@ A server that answers PromQL: Prometheus, VictoriaMetrics, Mimir, Thanos.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -83,8 +84,9 @@ class Server:
         Raises:
             QueryError: If there is no answer, or it says that the question is wrong.
         """
-        asked = {"query": query} if at is None else {"query": query, "time": f"{at:.3f}"}
-        data = self._post("/api/v1/query", asked)
+        # VictoriaMetrics rounds a moment that is not told down to a whole second.
+        moment = time.time() if at is None else at
+        data = self._post("/api/v1/query", {"query": query, "time": f"{moment:.3f}"})
         if data["resultType"] == "scalar":
             return [Row({}, _number(data["result"][1]))]
         return [

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from agentmon.assets.rules.levels import SUBJECTS, Subject, name_of
+from agentmon.assets.rules.levels import SUBJECTS, Subject, name_of, owner
 from agentmon.assets.rules.rule import Alert, Group, Runbook, Severity
 from agentmon.query.promql import Expression, over_time, recorded
 
@@ -92,7 +92,7 @@ def _availability(subject: Subject, burn: _Burn) -> Alert:
         keep="5m",
         why="The windows hold long enough by themselves; a little more keeps out a late scrape.",
         dashboard=subject.dashboard,
-        variables=subject.by,
+        variables=subject.named,
         serves=(subject.serves, _HEALTH + "error_rate_health", _class(burn)),
         labels={"objective": "availability"},
     )
@@ -122,7 +122,7 @@ def _latency(subject: Subject, burn: _Burn) -> Alert:
         keep="5m",
         why="The windows hold long enough by themselves; a little more keeps out a late scrape.",
         dashboard=subject.dashboard,
-        variables=subject.by,
+        variables=subject.named,
         serves=(_HEALTH + "response_time_health", _class(burn)),
         labels={"objective": "latency"},
     )
@@ -138,12 +138,14 @@ def _burning(subject: Subject, burn: _Burn, what: str, promised: str) -> Express
     first = pairs[0]
     for each in pairs[1:]:
         first = first.otherwise(each)
-    return first.rounded(0.001)
+    owners = owner(subject.level)
+    add = sorted(owners.labels - set(subject.named) - {"tier"})
+    return first.rounded(0.001).taking(owners, subject.named, add)
 
 
 def _pairs(subject: Subject, burn: _Burn, what: str, promised: str) -> Iterator[Expression]:
     level, by = subject.level, subject.by
-    promise = recorded(name_of(level, f"{promised}_objective", "ratio"), by)
+    promise = recorded(name_of(level, f"{promised}_objective", "ratio"), subject.named)
     calls = recorded(name_of(level, "calls", "rate5m"), by)
     for factor, long, short in burn.pairs:
         share = recorded(name_of(level, what, f"ratio_rate{long}"), by)
@@ -152,4 +154,8 @@ def _pairs(subject: Subject, burn: _Burn, what: str, promised: str) -> Iterator[
         # Worked out each minute, so each of the rates stands for one. An average would take the
         # few minutes that a new agent has been there for all of the window.
         bad = share * over_time("sum_over_time", calls, long) * 60
-        yield (share > budget).also(now > budget).also(bad >= FEWEST - 0.5)
+        yield (
+            share.combine(">", budget, subject.named, many=True)
+            .also(now.combine(">", budget, subject.named, many=True))
+            .also(bad >= FEWEST - 0.5)
+        )

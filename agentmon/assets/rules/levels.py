@@ -16,10 +16,10 @@ from typing import Final
 from agentmon.assets.rules.rule import Group, Record
 from agentmon.model import catalogue
 from agentmon.model.metric import Metric
-from agentmon.model.objectives import Latency, Level, Objectives, Promise
-from agentmon.query.promql import Expression, Matchers, over_time, rate, recorded, within
+from agentmon.model.objectives import PRIORITIES, Latency, Level, Objectives, Promise
+from agentmon.query.promql import Expression, Matchers, gauge, over_time, rate, recorded, within
 
-__all__ = ["SUBJECTS", "WINDOWS", "Subject", "name_of", "records"]
+__all__ = ["SUBJECTS", "WINDOWS", "Subject", "name_of", "owner", "records"]
 
 _ENDED: Final[Matchers] = {"outcome": ("=~", "ok|error|timeout")}
 _FAILED: Final[Matchers] = {"outcome": ("=~", "error|timeout")}
@@ -59,7 +59,14 @@ class Subject:
 
     @property
     def by(self) -> tuple[str, ...]:
-        """What its series are told apart by."""
+        """What its series are told apart by: one that runs in two regions fails in one."""
+        if self.level in ("agent", "workflow", "dependency"):
+            return (self.label, "region")
+        return self.named
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The label that names one of them, if there is more than one."""
         return (self.label,) if self.label else ()
 
 
@@ -155,6 +162,7 @@ def records(objectives: Objectives) -> list[Group]:
             (
                 *_rates(subject, objectives),
                 *_promises(subject, objectives),
+                *_owners(subject, objectives),
                 *_shares(subject, objectives),
             ),
         )
@@ -166,7 +174,7 @@ def _rates(subject: Subject, objectives: Objectives) -> Iterator[Record]:
     level, by = subject.level, subject.by
     if level == "tier":  # a fact about agents: theirs are recorded already
         for what in ("calls", "calls_failed"):
-            of_agents = recorded(name_of("agent", what, "rate5m"), ("agent",))
+            of_agents = recorded(name_of("agent", what, "rate5m"), ("agent", "region"))
             yield Record(name_of(level, what, "rate5m"), _by_tier(of_agents))
         yield Record(name_of(level, "calls_quick", "rate5m"), _quick(subject, objectives))
         return
@@ -236,6 +244,13 @@ def _either(names: list[str]) -> str:
     )
 
 
+def owner(level: Level) -> Expression:
+    """Who has to be told of each of a level: joined by the label that names it."""
+    subject = SUBJECTS[level]
+    more = ("team", "tier", "priority") if level == "agent" else ("priority",)
+    return recorded(name_of(level, "owner", "info"), (*subject.named, *more))
+
+
 def _promises(subject: Subject, objectives: Objectives) -> Iterator[Record]:
     """What is promised of each, as a number, so that one rule serves all."""
     told = objectives.named(subject.level)
@@ -252,7 +267,37 @@ def _promises(subject: Subject, objectives: Objectives) -> Iterator[Record]:
         if share is not None and (subject.label or not told):
             where: Matchers = {subject.label: ("!~", _either(list(told)))} if told else {}
             others = recorded(seen.text, subject.by, where) if where else seen
-            yield Record(name, others * 0 + share)
+            yield Record(name, others.max(subject.named) * 0 + share)
+
+
+def _owners(subject: Subject, objectives: Objectives) -> Iterator[Record]:
+    """Who has to be told of each: its team, and how much the business needs it."""
+    level = subject.level
+    name = name_of(level, "owner", "info")
+    told = objectives.named(level)
+    default = objectives.defaults.priority or PRIORITIES[-1]
+    if not subject.label:
+        every = recorded(name_of(level, "calls", "rate5m"), ()).group(())
+        yield Record(
+            name, every, {"priority": (told.get("") or objectives.defaults).priority or default}
+        )
+        return
+    by_priority: dict[str, list[str]] = {}
+    for thing, promise in told.items():
+        by_priority.setdefault(promise.priority or default, []).append(thing)
+    chosen: list[tuple[str, Matchers]] = [
+        (priority, {subject.label: ("=~", _either(things))})
+        for priority, things in sorted(by_priority.items())
+    ]
+    chosen.append((default, {subject.label: ("!~", _either(list(told)))} if told else {}))
+    for priority, where in chosen:
+        seen = recorded(name_of(level, "calls", "rate5m"), subject.by, where)
+        if level == "agent":
+            facts = gauge(catalogue.AGENT_INFO, where).group(("agent", "team", "tier"))
+            seen = facts.top_of(("agent",)).otherwise_on(seen.group(("agent",)), ("agent",))
+        else:
+            seen = seen.group(subject.named)
+        yield Record(name, seen, {"priority": priority})
 
 
 def _availability(promise: Promise) -> float | None:

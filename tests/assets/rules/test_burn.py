@@ -16,31 +16,31 @@ LEVELS = {
     "Agent": (
         'agentmon_agent_calls_total{agent="a",operation="invoke",outcome="ok"}',
         'agentmon_agent_calls_total{agent="a",operation="invoke",outcome="error"}',
-        {"agent": "a"},
+        {"agent": "a", "priority": "P3"},
         "Agent a",
     ),
     "Workflow": (
         'agentmon_workflow_calls_total{workflow="w",outcome="ok"}',
         'agentmon_workflow_calls_total{workflow="w",outcome="timeout"}',
-        {"workflow": "w"},
+        {"workflow": "w", "priority": "P3"},
         "Workflow w",
     ),
     "Dependency": (
         'agentmon_dependency_calls_total{dependency="db",outcome="ok"}',
         'agentmon_dependency_calls_total{dependency="db",outcome="error"}',
-        {"dependency": "db"},
+        {"dependency": "db", "priority": "P3"},
         "Dependency db",
     ),
     "Region": (
         'agentmon_agent_calls_total{region="eu",agent="a",outcome="ok"}',
         'agentmon_agent_calls_total{region="eu",agent="a",outcome="error"}',
-        {"region": "eu"},
+        {"region": "eu", "priority": "P3"},
         "Region eu",
     ),
     "System": (
         'agentmon_task_ended_total{task="t",result="completed"}',
         'agentmon_task_ended_total{task="t",result="timed_out"}',
-        {},
+        {"priority": "P3"},
         "The system",
     ),
 }
@@ -146,7 +146,7 @@ def test_what_is_promised_of_one_agent_does_not_concern_another(
         )
     }
     fired = Fired(
-        {"agent": "a"},
+        {"agent": "a", "priority": "P3"},
         "Agent a fails too often to keep its promise.",
         f"15% of the calls failed over the longer window; {FAST} 5 % in six.",
     )
@@ -160,7 +160,7 @@ def test_calls_that_are_too_slow_use_up_the_budget_of_latency(program: str, tmp_
     name = 'agentmon_agent_duration_seconds_bucket{agent="a",outcome="ok",le='
     calls = 'agentmon_agent_calls_total{agent="a",outcome="ok"}'
     fired = Fired(
-        {"agent": "a"},
+        {"agent": "a", "priority": "P3"},
         "Agent a is too slow to keep its promise.",
         "75% of the calls took longer than was promised, over the longer window; "
         f"{FAST} 5 % in six.",
@@ -186,7 +186,7 @@ def test_the_tier_of_an_agent_is_joined_from_its_facts(program: str, tmp_path: P
     """Agents of a tier fail together; one without a tier concerns none."""
     well, badly, _, _ = LEVELS["Agent"]
     fired = Fired(
-        {"tier": "frontline"},
+        {"tier": "frontline", "priority": "P3"},
         "Tier frontline fails too often to keep its promise.",
         f"15% of the calls failed over the longer window; {FAST} 5 % in six.",
     )
@@ -201,3 +201,29 @@ def test_the_tier_of_an_agent_is_joined_from_its_facts(program: str, tmp_path: P
         {100: [fired]},
     )
     check(program, "AgentmonTierAvailabilityBurnFast", scenario, tmp_path)
+
+
+def test_an_agent_that_runs_in_two_regions_fails_where_it_fails(
+    program: str, tmp_path: Path
+) -> None:
+    """And its team, tier and priority are told."""
+    series = {
+        f'agentmon_agent_calls_total{{agent="a",region="{region}",outcome="{outcome}"}}': values
+        for region, outcome, values in (
+            ("eu", "ok", "0+85x120"),
+            ("eu", "error", "0+15x120"),
+            ("us", "ok", "0+100x120"),
+            ("us", "error", "0x120"),
+        )
+    }
+    for region in ("eu", "us"):
+        facts = f'agentmon_agent_info{{agent="a",region="{region}",team="support",tier="t"}}'
+        series[facts] = "1x120"
+    fired = Fired(
+        {"agent": "a", "region": "eu", "team": "support", "priority": "P1"},
+        "Agent a fails too often to keep its promise.",
+        f"15% of the calls failed over the longer window; {FAST} 5 % in six.",
+    )
+    objectives = parse('[agents.a]\npriority = "P1"\n')
+    both = Scenario(series, {100: [fired]}, objectives=objectives)
+    check(program, "AgentmonAgentAvailabilityBurnFast", both, tmp_path)
