@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.feedback import consistency, evaluator, feedback
     from agentmon.instrumentation.task import Task, TaskOperation, business_event, rework, task
     from agentmon.model.summary import OperationSummary, Summary
+    from agentmon.observe.loops import LoopWatch
     from agentmon.tracing.limits import Limits
     from agentmon.tracing.options import Traces
 
@@ -73,6 +74,7 @@ __all__ = [
     "EndpointError",
     "Limits",
     "LogContext",
+    "LoopWatch",
     "OTLPMetrics",
     "Operation",
     "OperationSummary",
@@ -128,6 +130,7 @@ __all__ = [
 _LATE: Final = {
     "Access": "agentmon.export.access",
     "Limits": "agentmon.tracing.limits",
+    "LoopWatch": "agentmon.observe.loops",
     "OTLPMetrics": "agentmon.export.push.otlp",
     "OperationSummary": "agentmon.model.summary",
     "Pushgateway": "agentmon.export.push.pushgateway",

@@ -59,6 +59,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Correlate logs": ("LogContext", "log_context"),
     "Threads": ("carry", "carrying"),
     "Processes": ("inject", "received"),
+    "Resources": ("watch_loop", "LoopWatch"),
     "Look": ("statistics", "OperationSummary", "Summary"),
     "Restrict who may ask": ("Access",),
     "Serve within the host": ("asgi_app", "wsgi_app", "prometheus_collector"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,9 @@ __all__ = ["browser", "endpoint", "scrape"]
 # How long an example takes says something of the machine only.
 settings.register_profile("agentmon", deadline=None)
 settings.load_profile("agentmon")
+
+# Sampling moves numbers and threads; tests of it ask for it.
+os.environ["AGENTMON_RESOURCES"] = "off"
 
 
 @pytest.fixture(params=[pytest.param(key, marks=pytest.mark.servers) for key in SCRAPERS])

@@ -28,7 +28,7 @@ class Endpoint:
 
     def start(self, **settings: Any) -> None:
         """Configure agentmon, serving on a free port of loopback."""
-        settings = {"traces": "none", "process_metrics": False, **settings}
+        settings = {"traces": "none", "process_metrics": False, "resources": False, **settings}
         agentmon.configure(serve="127.0.0.1:0", **settings)
 
     def samples(self, sample: str, **labels: str) -> dict[tuple[str, ...], float]:

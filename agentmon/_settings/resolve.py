@@ -54,6 +54,8 @@ class Settings:
         layout: Cells and classic buckets of the histograms.
         max_series: The most series kept.
         process_metrics: Whether the endpoint shows ``process_*`` and ``python_*`` too.
+        resources: Seconds between two samples of resources; 0 for none.
+        storage: Paths whose size is sampled, by name.
         resource: What ``OTEL_RESOURCE_ATTRIBUTES`` says of the process; read only where it is
             sent.
         sdk_disabled: Whether ``OTEL_SDK_DISABLED`` forbids to send spans and OTLP.
@@ -80,6 +82,8 @@ class Settings:
     layout: Layout = field(default_factory=Layout)
     max_series: int = MAX_SERIES
     process_metrics: bool = True
+    resources: float = 15.0
+    storage: Mapping[str, str] = field(default_factory=dict, hash=False)
     resource: Mapping[str, str] = field(default_factory=dict, hash=False)
     sdk_disabled: bool = False
 

@@ -256,6 +256,25 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         allowed="True or False",
         help="Whether the endpoint shows `process_*` and `python_*` metrics as well.",
     ),
+    Setting(
+        name="resources",
+        variables={"AGENTMON_RESOURCES": v.seconds_or_no},
+        check=v.repeated_of,
+        default=15.0,
+        allowed="seconds above 0, or False",
+        help="How often [what the process and its host use](../resources.md) is sampled, in "
+        "seconds; `False`, or `off` as a variable, for not at all.",
+        unit="s",
+    ),
+    Setting(
+        name="storage",
+        variables={"AGENTMON_STORAGE": v.attributes},
+        check=v.storage_of,
+        default={},
+        allowed="paths by name; as a variable name=path, separated by commas",
+        shown="none",
+        help="Paths whose size is sampled with the resources.",
+    ),
 )
 
 RESOURCE: Final = Setting(

@@ -48,9 +48,12 @@ __all__ = [
     "prices_of",
     "pushes_of",
     "ratio_of",
+    "repeated_of",
     "sampler_of",
     "seconds_of",
+    "seconds_or_no",
     "service_name",
+    "storage_of",
     "target_of",
     "targets_of",
     "text_of",
@@ -71,6 +74,7 @@ OTLP: Final = "otlp"
 
 _LONGEST_SHOWN: Final = 120
 _SHORTEST_KEY: Final = 16
+_LONGEST_NAME: Final = 200
 # Name and password before the host of a URL, and what follows its question mark.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#'\"\s]*(?=@)|(?<=\?)[^'\"\s]+")
 
@@ -110,6 +114,11 @@ def fraction(text: str) -> float:
 def milliseconds(text: str) -> float:
     """Whole milliseconds as seconds: the unit of OpenTelemetry's variables."""
     return whole(text) / 1e3
+
+
+def seconds_or_no(text: str) -> float | bool:
+    """A number, or that there is none."""
+    return False if text.lower() in FALSE else fraction(text)
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -208,6 +217,11 @@ def seconds_of(*, zero: bool = False) -> Callable[[object], float]:
     return check
 
 
+def repeated_of(value: object) -> float:
+    """The seconds between two times that something is done; 0 for never."""
+    return 0.0 if value is False else seconds_of()(value)
+
+
 def ratio_of(value: object) -> float:
     """A number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -252,6 +266,14 @@ def headers_of(value: object) -> dict[str, str]:
     if not all(isinstance(item, str) for pair in value.items() for item in pair):
         _refuse()
     return dict(value)
+
+
+def storage_of(value: object) -> dict[str, str]:
+    """Paths by name."""
+    if not isinstance(value, Mapping):
+        _refuse()
+    named = {text_of(_LONGEST_NAME)(name): path_of(path) for name, path in value.items()}
+    return named if all(named) else _refuse()
 
 
 def sampler_of(*names: str) -> Callable[[object], object]:
