@@ -597,40 +597,6 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None, name: str = "main"
     return LoopWatch(loop, name, lambda: ACTIVE.registry)
 
 
-def watch_loop(
-    loop: asyncio.AbstractEventLoop | None = None, name: str = "main"
-) -> LoopWatch:
-    """
-    Look at how late an event loop is, ten times a second, from now on.
-
-    It may be called before `configure`; while recording is off nothing is recorded.
-
-    Args:
-        loop: The event loop; by default the one that is running here.
-        name: Its name, for the label of ``agentmon_event_loop_lag_seconds``.
-
-    Returns:
-        What `LoopWatch.stop` ends it with; it ends with the loop anyway.
-
-    Raises:
-        DeclarationError: If the name cannot be used, or no loop is given and none runs here.
-    """
-    import asyncio  # noqa: PLC0415  # who has a loop has loaded it
-
-    from agentmon.model.declared import check_text  # noqa: PLC0415
-    from agentmon.observe.loops import LoopWatch  # noqa: PLC0415
-
-    check_text("watch_loop", "name", name or None)
-    if loop is None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise DeclarationError(
-                "watch_loop: loop: got none and none is running here, allowed an event loop"
-            ) from None
-    return LoopWatch(loop, name, lambda: ACTIVE.registry)
-
-
 def _shares(outlets: list[Outlet], until: float) -> Iterator[tuple[Outlet, float]]:
     """Each with its share of the time that is left, so that one that hangs leaves some."""
     for n, each in enumerate(outlets):
