@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from agentmon.export.push.textfile import Textfile
     from agentmon.instrumentation.feedback import consistency, evaluator, feedback
     from agentmon.instrumentation.task import Task, TaskOperation, business_event, rework, task
+    from agentmon.instrumentation.users import Session, Turn, session
     from agentmon.model.summary import OperationSummary, Summary
     from agentmon.observe.loops import LoopWatch
     from agentmon.tracing.limits import Limits
@@ -81,11 +82,13 @@ __all__ = [
     "PushError",
     "Pushgateway",
     "RemoteWrite",
+    "Session",
     "Summary",
     "Task",
     "TaskOperation",
     "Textfile",
     "Traces",
+    "Turn",
     "__version__",
     "agent",
     "annotate",
@@ -114,6 +117,7 @@ __all__ = [
     "recovered",
     "rework",
     "score",
+    "session",
     "shutdown",
     "statistics",
     "step",
@@ -135,16 +139,19 @@ _LATE: Final = {
     "OperationSummary": "agentmon.model.summary",
     "Pushgateway": "agentmon.export.push.pushgateway",
     "RemoteWrite": "agentmon.export.push.remote_write",
+    "Session": "agentmon.instrumentation.users",
     "Summary": "agentmon.model.summary",
     "Task": "agentmon.instrumentation.task",
     "TaskOperation": "agentmon.instrumentation.task",
     "Textfile": "agentmon.export.push.textfile",
     "Traces": "agentmon.tracing.options",
+    "Turn": "agentmon.instrumentation.users",
     "business_event": "agentmon.instrumentation.task",
     "consistency": "agentmon.instrumentation.feedback",
     "evaluator": "agentmon.instrumentation.feedback",
     "feedback": "agentmon.instrumentation.feedback",
     "rework": "agentmon.instrumentation.task",
+    "session": "agentmon.instrumentation.users",
     "task": "agentmon.instrumentation.task",
 }
 

@@ -263,6 +263,7 @@ def _start(settings: Settings) -> None:
     failures = FailureLog(events) if settings.failure_logs else None
     ACTIVE.redact = settings.redact
     ACTIVE.content = _content(settings)
+    ACTIVE.user_key = settings.user_key
     ACTIVE.turn_on(
         registry,
         classifier,

@@ -55,6 +55,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "Calls": ("Call", "current", "usage", "annotate", "content"),
     "What is up and what is down": ("component", "Component", "health_check", "recovered"),
     "Tasks": ("task", "Task", "TaskOperation", "rework", "business_event"),
+    "Users": ("session", "Session", "Turn"),
     "Say how good it was": ("score", "feedback", "evaluator", "consistency"),
     "Correlate logs": ("LogContext", "log_context"),
     "Threads": ("carry", "carrying"),

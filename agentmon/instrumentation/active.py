@@ -89,6 +89,7 @@ class Active:
         "sites",
         "spans",
         "spending",
+        "user_key",
         "watch",
     )
 
@@ -116,6 +117,8 @@ class Active:
         self.spending: Spending | None = None
         #: Keeps tasks; made for the first of them.
         self.desk: Desk | None = None
+        #: What ids of users are hashed with; None for a random key.
+        self.user_key: bytes | None = None
         #: Reports failures, if they are to be logged.
         self.failures: FailureLog | None = None
         #: Takes log records for a collector, if there is a way to one.
@@ -175,7 +178,7 @@ class Active:
             self.registry = None
             self._make_spans(None)
             self.watch = None
-            self.content = self.redact = None
+            self.content = self.redact = self.user_key = None
             self.failures = None
             self.events = None
             self.spending = None

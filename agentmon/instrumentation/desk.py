@@ -24,6 +24,7 @@ from agentmon.model.catalogue.declare import MONEY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentmon.instrumentation.users import Users
     from agentmon.record.declaration import Scope
     from agentmon.record.registry import Registry
 
@@ -195,6 +196,8 @@ class Desk:
         self._traces: OrderedDict[str, Work] = OrderedDict()
         #: Outputs of similar tasks, to be compared.
         self.agreement = Agreement()
+        #: Users and sessions; made for the first of them.
+        self.users: Users | None = None
         registry.looks.append(self._expire)
 
     # ------------------------------------------------------------------ begin and end

@@ -42,10 +42,10 @@ def test_whole_stars_are_edges_of_buckets(endpoint: Endpoint) -> None:
 
 
 def test_feedback_finds_the_task_of_a_trace() -> None:
-    """A trace that a model call of the task was in."""
+    """A trace that the first output of the task was in."""
     with recording("owned"):
-        with agentmon.task("answer"), agentmon.agent("desk"), agentmon.model_call() as call:
-            call.usage(input_tokens=1)
+        with agentmon.task("answer") as task, agentmon.agent("desk") as call:
+            task.first_output()
         assert call.trace_id is not None
         assert found(None, call.trace_id) == ("desk", "answer")
         assert found(None, "ab" * 16) is None

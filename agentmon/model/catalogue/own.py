@@ -55,6 +55,8 @@ DROP_REASONS: dict[str, str] = {
     "what this one would have held.",
     "task_bound": "There were as many open tasks as can be found by their id; the oldest is not "
     "found so any more.",
+    "session_bound": "There were as many open sessions as there may be; the one that was quiet "
+    "longest counts as abandoned.",
     "unknown_subject": "Feedback, a score or a flag for rework spoke of a task or trace that is not "
     "remembered; it was recorded without agent and kind of task.",
     "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
