@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from agentmon.assets import rules, runbooks
+from agentmon.assets import routing, rules, runbooks
 from agentmon.assets.rules.rule import Group
 from agentmon.errors import ConfigError
 from agentmon.model.objectives import Objectives
@@ -32,6 +32,10 @@ def render(objectives: Objectives) -> dict[str, str]:
             rules.record_groups(objectives), objectives
         ),
         "prometheus/rules/agentmon-alerts.yml": _rule_file(rules.alert_groups(), objectives),
+        "prometheus/alertmanager.yml": _HEADER + yaml_text(routing.configuration(objectives)),
+        "prometheus/templates/agentmon.tmpl": (
+            Path(__file__).with_name("notification.tmpl").read_text(encoding="utf-8")
+        ),
         **{f"docs/runbooks/{name}": page for name, page in runbooks.pages(objectives).items()},
     }
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentmon._version import __version__
-from agentmon.cli import ask, build, config, top
+from agentmon.cli import ask, build, config, routes, top
 
 __all__ = ["main"]
 
-_COMMANDS = (top, ask, config, build)
+_COMMANDS = (top, ask, config, build, routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

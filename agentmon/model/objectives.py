@@ -48,10 +48,10 @@ WEEKDAYS: Final = (
 )
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z")
 _RECEIVERS: Final = ("webhook", "email", "slack", "pagerduty")
-#: What each kind of receiver needs, beside its kind.
+#: What each kind of receiver needs, beside its kind; what ends in a question mark, it may have.
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "webhook": ("url_file",),
-    "email": ("to",),
+    "webhook": ("url", "credentials_file?"),
+    "email": ("to", "from", "smarthost", "user?", "password_file?"),
     "slack": ("url_file", "channel"),
     "pagerduty": ("key_file",),
 }
@@ -308,13 +308,14 @@ def _check_receiver(receiver: Receiver) -> None:
         )
     needs = _NEEDS[receiver.kind]
     for name in needs:
-        if not receiver.settings.get(name):
+        if not name.endswith("?") and not receiver.settings.get(name):
             raise ConfigError(f"receiver {receiver.name}: {name} is missing")
+    allowed = [name.rstrip("?") for name in needs]
     for name in receiver.settings:
-        if name not in needs:
+        if name not in allowed:
             raise ConfigError(
-                f"receiver {receiver.name}: got {name!r}, allowed {', '.join(needs)}: secrets are "
-                "given by file"
+                f"receiver {receiver.name}: got {name!r}, allowed {', '.join(allowed)}: secrets "
+                "are given by file"
             )
 
 
