@@ -22,7 +22,7 @@ from agentmon.model.catalogue import work
 from agentmon.model.catalogue.declare import MONEY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agentmon.instrumentation.users import Users
     from agentmon.record.declaration import Scope
@@ -108,6 +108,7 @@ class Work:
         "begun_ns",
         "cpu_ns",
         "desk",
+        "done",
         "duty",
         "expires",
         "here",
@@ -145,6 +146,8 @@ class Work:
         self.paused = False
         #: Whether it ends by itself when its time is over: nobody is in a block of it.
         self.expires = False
+        #: Called when it leaves this process or ends.
+        self.done: Callable[[], object] | None = None
 
     def spend(self, scope: Scope, picos: int, tokens: int, cpu_ns: int) -> None:
         """Take note of what was spent for it."""
@@ -333,6 +336,9 @@ class Desk:
         if task.here:
             task.here = False
             self._signals.add(work.TASK_IN_FLIGHT, (task.duty.name,), -1)
+        done, task.done = task.done, None
+        if done is not None:
+            done()
 
     def _settle(self, task: Work, result: str) -> None:
         """Record what was spent."""

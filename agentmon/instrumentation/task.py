@@ -4,11 +4,11 @@ Tasks: units of work that a user sees, across agents, retries and processes.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentmon.errors import DeclarationError
@@ -176,18 +176,20 @@ class TaskOperation:
     One object may be used for all of these, many times, and by many threads and tasks at once.
     """
 
-    __slots__ = ("_attempt", "_duty", "_id", "_id_by")
+    __slots__ = ("_attempt", "_duty", "_id", "_id_by", "_user")
 
     def __init__(
         self,
         duty: Duty,
         given_id: object,
         id_by: Callable[..., object] | None,
+        user: object,
         attempt: int | None,
     ) -> None:
         self._duty = duty
         self._id = given_id
         self._id_by = id_by
+        self._user = user
         self._attempt = attempt
 
     # -------------------------------------------------------------- context manager
@@ -224,7 +226,10 @@ class TaskOperation:
         at = desk()
         if at is None:
             return None
-        return _taken(at, self._duty, given_id, self._attempt)
+        work, owns = _taken(at, self._duty, given_id, self._attempt)
+        if owns and self._user is not None:
+            _serve(work, self._user)
+        return work, owns
 
     # -------------------------------------------------------------- handle
 
@@ -268,7 +273,7 @@ class TaskOperation:
             wrapper = self._wrap_coroutine(target)
         else:
             wrapper = self._wrap(target)
-        functools.update_wrapper(wrapper, target)
+        update_wrapper(wrapper, target)
         return wrapper  # type: ignore[no-any-return]  # of the kind that came
 
     def _entering(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -435,6 +440,17 @@ def _taken(at: Desk, duty: Duty, given_id: object, attempt: int | None) -> tuple
     return at.take(duty, given_id, _around(), attempt=attempt)
 
 
+def _serve(work: Work, user: object) -> None:
+    """Count a user as waiting until the task has ended."""
+    from agentmon.instrumentation.users import users  # noqa: PLC0415  # knows tasks
+
+    at = users()
+    if at is not None and work.done is None:
+        hashed = at.hashed(user)
+        at.enter(hashed)
+        work.done = partial(at.leave, hashed)
+
+
 def _leave(stay: _Stay) -> None:
     """Make current again what was so before, unless a later block is still open here."""
     if SPENDER.get() is stay:
@@ -548,6 +564,7 @@ def task(
     *,
     id: object = None,  # noqa: A002  # as everybody calls it
     id_by: Callable[..., object] | None = None,
+    user: object = None,
     agent: str = "",
     value: float | Mapping[str, float] | None = None,
     currency: str = "USD",
@@ -568,6 +585,7 @@ def task(
         id: Which one, such as the number of the ticket; by default a new one. A task that is begun
             again by the id of one that has ended is reworked.
         id_by: Called with the arguments of each call of a decorated function; returns the id.
+        user: Who asked for it; counts as at work until it has ended, by a hash as in `session`.
         agent: The agent that answers for it; by default the innermost around its begin, else the
             first that is known to work on it.
         value: What it is worth when it is completed, or by result.
@@ -593,7 +611,7 @@ def task(
     if attempt is not None and (isinstance(attempt, bool) or not isinstance(attempt, int)):
         raise DeclarationError(f"task: attempt: got {attempt!r}, allowed a whole number")
     duty = Duty(name, agent, _values(value), currency, limit_ns("task", "timeout", timeout))
-    return TaskOperation(duty, id, id_by, attempt)
+    return TaskOperation(duty, id, id_by, user, attempt)
 
 
 def _values(value: object) -> dict[str, int] | None:

@@ -407,6 +407,20 @@ def test_memory_of_tasks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recorded.value("agentmon_task_in_flight", task="open") == 0
 
 
+def test_the_user_of_a_task_is_at_work_until_it_ends() -> None:
+    """Two tasks of one user are one user; passed on, the task takes its user along."""
+    with capture() as recorded:
+        first = agentmon.task("answer", user="ann").begin()
+        second = agentmon.task("answer", user="ann").begin()
+        assert recorded.value("agentmon_users_in_flight") == 1
+        first.complete()
+        first.complete()
+        assert recorded.value("agentmon_users_in_flight") == 1
+        second.pass_on()
+        assert recorded.value("agentmon_users_in_flight") == 0
+        assert recorded.value("agentmon_users_seen", window="5m") == 1
+
+
 def test_nothing_happens_while_recording_is_off() -> None:
     """Every way to use a task passes through."""
     with agentmon.task("answer", id=1) as task:
