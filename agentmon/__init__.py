@@ -32,6 +32,7 @@ from agentmon.errors import (
     EndpointError,
     PushError,
 )
+from agentmon.instrumentation.adapters import instrument, uninstrument
 from agentmon.instrumentation.call import Call, annotate, content, current, usage
 from agentmon.instrumentation.carry import carry, carrying
 from agentmon.instrumentation.components import Component, component
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from agentmon.export.push.pushgateway import Pushgateway
     from agentmon.export.push.remote_write import RemoteWrite
     from agentmon.export.push.textfile import Textfile
+    from agentmon.instrumentation.accepting import Accepting, accepting, handoff_confirmed
     from agentmon.instrumentation.feedback import consistency, evaluator, feedback
     from agentmon.instrumentation.task import Task, TaskOperation, business_event, rework, task
     from agentmon.instrumentation.users import Session, Turn, session
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from agentmon.tracing.options import Traces
 
 __all__ = [
+    "Accepting",
     "Access",
     "AgentmonError",
     "Call",
@@ -90,6 +93,7 @@ __all__ = [
     "Traces",
     "Turn",
     "__version__",
+    "accepting",
     "agent",
     "annotate",
     "asgi_app",
@@ -107,8 +111,10 @@ __all__ = [
     "feedback",
     "flush",
     "handoff",
+    "handoff_confirmed",
     "health_check",
     "inject",
+    "instrument",
     "log_context",
     "model_call",
     "prometheus_collector",
@@ -123,6 +129,7 @@ __all__ = [
     "step",
     "task",
     "tool",
+    "uninstrument",
     "usage",
     "watch_loop",
     "workflow",
@@ -132,7 +139,10 @@ __all__ = [
 
 #: What few need, by the module that is loaded when somebody asks for it.
 _LATE: Final = {
+    "Accepting": "agentmon.instrumentation.accepting",
     "Access": "agentmon.export.access",
+    "accepting": "agentmon.instrumentation.accepting",
+    "handoff_confirmed": "agentmon.instrumentation.accepting",
     "Limits": "agentmon.tracing.limits",
     "LoopWatch": "agentmon.observe.loops",
     "OTLPMetrics": "agentmon.export.push.otlp",

@@ -53,6 +53,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "Operation",
     ),
     "Calls": ("Call", "current", "usage", "annotate", "content"),
+    "Libraries": ("instrument", "uninstrument"),
     "What is up and what is down": ("component", "Component", "health_check", "recovered"),
     "Tasks": ("task", "Task", "TaskOperation", "rework", "business_event"),
     "Users": ("session", "Session", "Turn"),

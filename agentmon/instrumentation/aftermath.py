@@ -5,6 +5,7 @@ What follows from how calls end: causes of failures, recoveries, what is up and 
 from __future__ import annotations
 
 from secrets import randbits
+from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.classify import GROUP
@@ -50,6 +51,7 @@ class Aftermath:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._latest = local()
         self.components = Components(registry)
 
     def failed(
@@ -76,7 +78,9 @@ class Aftermath:
         first = number is None
         if number is None:
             number = randbits(64)
-        if error is not None:
+        if error is None:
+            self._latest.failure = (number, ended_ns)
+        else:
             mark(error, number, ended_ns)
         self._count(recorder, "primary" if first else "cascade")
         if recorder.series.metrics.kind == "dependency":
@@ -89,6 +93,12 @@ class Aftermath:
             if first:
                 self._registry.signals.add(reliability.TASK_ERRORS, (unit.task,))
             unit.failed(number, recorder, ended_ns, first=first)
+
+    @property
+    def latest(self) -> tuple[int, int] | None:
+        """The latest failure of this thread without an exception, and when it was."""
+        found: tuple[int, int] | None = getattr(self._latest, "failure", None)
+        return found
 
     def late(self, recorder: Recorder, _ended_ns: int, _duration_ns: int) -> None:
         """Take a call that returned, and took longer than it may; its context is not known."""

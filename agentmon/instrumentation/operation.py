@@ -101,6 +101,11 @@ class Operation:
         self._entered: dict[Call, Before | None] = {}
         self._unrecorded: list[Call] = []  # entered while recording was off
 
+    @property
+    def site(self) -> Site:
+        """What its calls are recorded as."""
+        return self._block_site()
+
     # -------------------------------------------------------------- decorator
 
     def __call__(self, target: T) -> T:
