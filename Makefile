@@ -55,7 +55,7 @@ mutations: setup ## Change the code in small ways, one at a time; a test should 
 soak: setup ## Record and export at full rate for SOAK_MINUTES=60, and see that memory stays flat
 	$(PYTHON) -m tests.soak --minutes $${SOAK_MINUTES:-60}
 
-servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway, node exporter and VictoriaMetrics
+servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway, node exporter, VictoriaMetrics and Redis
 	@if [ -x $(PYTHON) ]; then python=$(PYTHON); else python=python3; fi; \
 		$$python -m tests.servers.fetch
 

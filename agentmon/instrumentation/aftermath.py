@@ -28,9 +28,9 @@ MARK: Final = "__agentmon_failure__"
 #: Exceptions that are looked at for what caused one.
 _MOST_LOOKED_AT: Final = 100
 
-#: By PEP 249, what a database raises that answers, by the names of the classes.
+#: What a database raises that answers, by the names of the classes: those of PEP 249, and Redis'.
 _ANSWERS: Final = frozenset(
-    {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"}
+    {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError", "ResponseError"}
 )
 
 

@@ -83,9 +83,12 @@ class _Shelf:
                 for package in program.packages:
                     try:
                         unpacked = self._unpack(source, suite, package)
+                        beside = [self._unpack(source, suite, p) for p in program.libraries]
                     except Unavailable as error:
                         reasons.append(str(error))
                         continue
+                    if program.inside:
+                        _launcher(program, unpacked, beside)
                     if found := _executable(program, unpacked):
                         self._note(program, found, unpacked.name.partition("_")[2], suite)
                         return None
@@ -142,6 +145,18 @@ class _Shelf:
         draft = self._folder / "manifest.json.new"
         draft.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
         draft.replace(self._folder / "manifest.json")
+
+
+def _launcher(program: Program, unpacked: Path, beside: Iterable[Path]) -> None:
+    """Make a file of the program's own name, that finds the libraries unpacked beside it."""
+    folder = unpacked / "usr" / "bin"
+    real = folder / f"{program.files[0]}.real"
+    shutil.copy(folder / program.inside, real)
+    found = {file.parent for each in beside for file in each.rglob("*.so.*")}
+    path = ":".join(map(str, sorted(found)))
+    launcher = folder / program.files[0]
+    launcher.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={path} exec "{real}" "$@"\n')
+    launcher.chmod(0o755)
 
 
 def _executable(program: Program, unpacked: Path) -> Path | None:

@@ -216,6 +216,31 @@ def node_exporter(folder: Path, log: Path) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def redis_server(folder: Path) -> Iterator[int]:
+    """A Redis that keeps nothing, with its log in *folder*; yields its port."""
+    program = required("redis")
+    port = free_port()
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with (folder / "redis.log").open("wb") as output:
+        process = subprocess.Popen(
+            [program, *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: _listens(port), timeout_s=START_SECONDS, what="Redis to listen")
+        yield port
+    finally:
+        _stop(process)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
 def _prometheus(configuration: Path, data: Path, port: int) -> list[str]:
     return [
         f"--config.file={configuration}",

@@ -32,6 +32,8 @@ class Program:
         below: The lowest version that is too new.
         packages: Debian packages that may hold it, the likeliest first.
         suites: Debian suites to ask, the best first. What they hold is taken whatever its version.
+        inside: The file that a package has it in under another name, if it does.
+        libraries: Packages of libraries that it needs and that machines seldom have.
     """
 
     key: str
@@ -40,6 +42,8 @@ class Program:
     below: Version
     packages: tuple[str, ...]
     suites: tuple[str, ...]
+    inside: str = ""
+    libraries: tuple[str, ...] = ()
 
     @property
     def variable(self) -> str:
@@ -88,6 +92,16 @@ PROGRAMS = (
         NO_LIMIT,
         ("victoria-metrics",),
         NEW,
+    ),
+    Program(
+        "redis",
+        ("redis-server",),
+        (6,),
+        NO_LIMIT,
+        ("redis-tools",),
+        OLD,
+        inside="redis-check-rdb",  # one program, that looks at its own name
+        libraries=("liblzf1", "libjemalloc2"),
     ),
     Program("vmagent", ("vmagent", "vmagent-prod"), (1, 100), NO_LIMIT, ("victoria-metrics",), NEW),
     Program("vmalert", ("vmalert", "vmalert-prod"), (1, 100), NO_LIMIT, ("victoria-metrics",), NEW),

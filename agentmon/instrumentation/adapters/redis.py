@@ -61,8 +61,10 @@ def _describe_pipeline(
 
 def _described(client: Any, command: str) -> Request:
     where = client.connection_pool.connection_kwargs
-    host, port = where.get("host"), where.get("port")
-    name = server_name("redis", host, port) if host else str(where.get("path") or _WHERE)
+    path = where.get("path")  # of a socket of the machine's own
+    host = None if path else where.get("host", "localhost")
+    port = None if path else where.get("port", 6379)
+    name = str(path) if path else server_name("redis", host, port)
     return Request(
         name,
         "cache",
