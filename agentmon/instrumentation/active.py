@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agentmon.instrumentation.aftermath import Aftermath
     from agentmon.instrumentation.content import Content
+    from agentmon.instrumentation.coordination import Coordination
     from agentmon.instrumentation.desk import Desk
     from agentmon.instrumentation.failure_log import FailureLog
     from agentmon.instrumentation.site import Site
@@ -77,9 +78,11 @@ class Active:
         "clock",
         "content",
         "conventions",
+        "coordination",
         "desk",
         "events",
         "failures",
+        "followers",
         "heeded",
         "lock",
         "mode",
@@ -119,6 +122,10 @@ class Active:
         self.desk: Desk | None = None
         #: What ids of users are hashed with; None for a random key.
         self.user_key: bytes | None = None
+        #: Follows handoffs and runs of workflows; there is one while recording is on.
+        self.coordination: Coordination | None = None
+        #: Told of each registry that is recorded into from now on.
+        self.followers: list[Callable[[Registry], object]] = []
         #: Reports failures, if they are to be logged.
         self.failures: FailureLog | None = None
         #: Takes log records for a collector, if there is a way to one.
@@ -167,6 +174,9 @@ class Active:
             self.spending = spending
             self.aftermath = aftermath = _aftermath(registry)
             registry.late = aftermath.late if failures is None else _both(aftermath, failures)
+            self.coordination = _coordination(registry)
+            for follow in self.followers:
+                follow(registry)
             for site in self._every_site():
                 site.forget()
             self._switch(mode or (METRICS if spans is None else SPANS))
@@ -183,7 +193,7 @@ class Active:
             self.events = None
             self.spending = None
             self.desk = None
-            self.aftermath = None
+            self.aftermath = self.coordination = None
             for site in self._every_site():
                 site.forget()
 
@@ -246,6 +256,13 @@ def _aftermath(registry: Registry) -> Aftermath:
     from agentmon.instrumentation.aftermath import Aftermath  # noqa: PLC0415
 
     return Aftermath(registry)
+
+
+def _coordination(registry: Registry) -> Coordination:
+    # Likewise.
+    from agentmon.instrumentation.coordination import Coordination  # noqa: PLC0415
+
+    return Coordination(registry)
 
 
 def _both(aftermath: Aftermath, failures: FailureLog) -> Callable[[Recorder, int, int], object]:

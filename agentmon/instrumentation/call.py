@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from agentmon.errors import DeclarationError
 from agentmon.instrumentation.active import ACTIVE, DETAILS, OFF
 from agentmon.instrumentation.failure import fingerprint
+from agentmon.instrumentation.path import DEPENDENCY, HANDOFF, WORKING, Budget, Node
 from agentmon.model.attributes import FACTS, LINK
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK, OUTCOMES, TIMEOUT
 from agentmon.record.exemplar import Examples
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from agentmon.instrumentation.aftermath import Aftermath
+    from agentmon.instrumentation.handoff import Passing
+    from agentmon.instrumentation.path import Share
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import OpenSpan
     from agentmon.record.declaration import Scope
@@ -34,6 +37,7 @@ __all__ = [
     "Idle",
     "Measured",
     "Standing",
+    "Watched",
     "accept",
     "activate",
     "annotate",
@@ -79,6 +83,10 @@ class Call:
     recorder: Recorder
     #: Its span, of a traced call.
     span: OpenSpan | None = None
+    #: Its place in the run of a workflow that it is part of.
+    node: Node | None = None
+    #: The handoff that it is, or stands for.
+    passing: Passing | None = None
     #: Set once its block was left while a later one was open: what is current when that one ends.
     resume: Before
 
@@ -276,6 +284,18 @@ class _TracedCall(Call):
     span: OpenSpan | None
 
 
+class Watched(_TracedCall):
+    """A call that is part of something that is followed: the run of a workflow, or a handoff."""
+
+    __slots__ = ("accepted", "node", "passing", "scope")
+
+    scope: Scope
+    node: Node | None
+    passing: Passing | None
+    #: The handoff that it was called by, if it was the first to be.
+    accepted: Passing | None
+
+
 class Idle(Call):
     """Stands for a call while recording is off: takes everything, does nothing."""
 
@@ -442,18 +462,70 @@ def begin(site: Site, around: Frame | None, *, explicit_parent: bool = False) ->
     parent = around if isinstance(around, Call) else None
     spans = ACTIVE.spans
     begun_ns = ACTIVE.clock()
-    if spans is None:
+    kind = recorder.declaration.kind
+    call: Call
+    if (scope is not None and scope.watching) or site.seen:
+        call = watched = Watched()
+        watched.scope = recorder.scope.watched
+        watched.span = watched.node = watched.passing = watched.accepted = None
+    elif spans is None:
         call = Call()
     else:
+        call = _TracedCall()
+    if spans is not None:
         above = parent.span if explicit_parent and parent is not None else None
-        call = traced = _TracedCall()
-        traced.span = span = spans.start(recorder, begun_ns, above)
-        if span is not None and around is not None and recorder.declaration.kind == "agent":
+        call.span = span = spans.start(recorder, begun_ns, above)  # type: ignore[misc]  # it has room
+        if span is not None and around is not None and kind == "agent":
             accept(span, around)
     call.parent = parent
     call.recorder = recorder
+    if isinstance(call, Watched):
+        _follow_begin(call, parent, kind, begun_ns)
     recorder.live[call] = begun_ns
     return call
+
+
+def _follow_begin(call: Watched, parent: Call | None, kind: str, begun_ns: int) -> None:
+    """Take a call that begins into the run and the handoff that it is part of."""
+    above = None if parent is None else parent.node
+    recorder = call.recorder
+    if kind == "workflow" or above is not None:
+        share = _share(recorder, kind)
+        if above is None:
+            call.node = Node(share, begun_ns, Budget())
+        else:
+            call.node = above.open(share, begun_ns) or above
+    if kind == "handoff":
+        if ACTIVE.coordination is not None:
+            call.passing = ACTIVE.coordination.handoffs.begin(call, begun_ns)
+    elif (
+        kind == "agent"
+        and parent is not None
+        and parent.passing is not None
+        and parent.passing.accept(begun_ns)
+    ):
+        call.accepted = parent.passing
+
+
+def _share(recorder: Recorder, kind: str) -> Share:
+    """Whose the own time of a call is, and of which kind."""
+    if kind == "handoff":
+        return recorder.series.labels[0], HANDOFF
+    return recorder.scope.agent, DEPENDENCY if kind == "dependency" else WORKING
+
+
+def _follow_end(call: Watched, ended_ns: int, outcome: str, error: BaseException | None) -> None:
+    """Take a call that ended out of the run and the handoff that it is part of."""
+    node, above = call.node, None if call.parent is None else call.parent.node
+    if node is not None and node is not above:
+        node.ended_ns = ended_ns
+        if call.recorder.declaration.kind == "workflow" and ACTIVE.coordination is not None:
+            ACTIVE.coordination.run_ended(call.recorder.series.labels[0], node)
+    failed = outcome in {ERROR, CANCELLED} or (outcome == TIMEOUT and error is not None)
+    if call.passing is not None:
+        call.passing.left(failed=failed)
+    if call.accepted is not None:
+        call.accepted.answered(failed=failed)
 
 
 def accept(span: OpenSpan, around: Frame) -> None:
@@ -476,7 +548,9 @@ def end_call(
 ) -> None:
     """End a call; see `finish`. Nothing happens while recording was off when it began."""
     if call is not IDLE:
-        finish(call.recorder, call, ended_ns, error, outcome=outcome, span=call.span)
+        ended = finish(call.recorder, call, ended_ns, error, outcome=outcome, span=call.span)
+        if ended is not None and isinstance(call, Watched):
+            _follow_end(call, ended_ns, ended, error)
         call.parent = None
 
 
@@ -488,7 +562,7 @@ def finish(
     *,
     outcome: str | None = None,
     span: OpenSpan | None = None,
-) -> None:
+) -> str | None:
     """
     Record the end of a call.
 
@@ -499,12 +573,15 @@ def finish(
         error: What it raised, if it did.
         outcome: How it ended; by default what the error means.
         span: Its span, of a traced call.
+
+    Returns:
+        How it ended; None where it had ended already.
     """
     begun_ns = recorder.live.pop(key, None)
     if begun_ns is None:
         end_again()
-    else:
-        conclude(recorder, begun_ns, ended_ns, error, outcome=outcome, span=span)
+        return None
+    return conclude(recorder, begun_ns, ended_ns, error, outcome=outcome, span=span)
 
 
 def end_again() -> None:
@@ -521,7 +598,7 @@ def conclude(
     *,
     outcome: str | None = None,
     span: OpenSpan | None = None,
-) -> None:
+) -> str:
     """
     Record a call that is in flight no more.
 
@@ -532,6 +609,9 @@ def conclude(
         error: What it raised, if it did.
         outcome: How it ended; by default what the error means.
         span: Its span, of a traced call.
+
+    Returns:
+        How it ended.
     """
     timeout_ns = recorder.declaration.timeout_ns
     duration_ns = ended_ns - begun_ns
@@ -545,7 +625,7 @@ def conclude(
             _exemplify(recorder, OK, span)
         if ACTIVE.heeded or recorder.declaration.kind == "dependency":
             _follow(recorder, begun_ns, ended_ns, OK, None)
-        return
+        return OK
     error_type = None
     meant = OK
     if error is not None:
@@ -582,6 +662,7 @@ def conclude(
             span=span,
         )
     _follow(recorder, begun_ns, ended_ns, outcome, error)
+    return outcome
 
 
 def _follow(

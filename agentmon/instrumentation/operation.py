@@ -26,9 +26,9 @@ from agentmon.instrumentation.call import (
     deactivate,
     end_call,
 )
-from agentmon.model.declared import LONGEST_NAME, check_text
 from agentmon.instrumentation.site import Naming, Site
 from agentmon.instrumentation.wrap import wrap
+from agentmon.model.declared import LONGEST_NAME, check_text
 from agentmon.record.declaration import Declaration
 
 __all__ = [
@@ -86,7 +86,7 @@ class Operation:
     One object may be used for all of these, many times, and by many threads and tasks at once.
     """
 
-    __slots__ = ("_entered", "_methods", "_named_by", "_site", "_unrecorded")
+    __slots__ = ("_entered", "_methods", "_named_by", "_packing", "_site", "_unrecorded")
 
     def __init__(
         self,
@@ -98,6 +98,8 @@ class Operation:
         self._site = site
         self._named_by = named_by
         self._methods = methods
+        #: Says what a handoff takes along.
+        self._packing: Callable[[Call], None] | None = None
         self._entered: dict[Call, Before | None] = {}
         self._unrecorded: list[Call] = []  # entered while recording was off
 
@@ -128,6 +130,8 @@ class Operation:
             return target
         if self._methods:
             raise self._misplaced("methods", self._methods, "a decorated class")
+        if self._packing is not None:
+            raise self._misplaced("context", "a context", "a block or a handle")
         decorated: T = wrap(self._decorating_site(_default_name(target)), target)
         return decorated
 
@@ -163,6 +167,8 @@ class Operation:
         if call is IDLE:
             self._unrecorded.append(call)
             return call
+        if self._packing is not None:
+            self._packing(call)
         try:
             self._entered[call] = activate(call)
         except BaseException as error:  # raised by a signal handler: there will be no exit
@@ -219,9 +225,11 @@ class Operation:
         """
         if parent is not None and not isinstance(parent, Call):
             raise DeclarationError(f"parent: got {parent!r}, allowed a Call or None")
-        if parent is None:
-            return begin(self._block_site(), CURRENT.get())
-        return begin(self._block_site(), parent, explicit_parent=True)
+        around = CURRENT.get() if parent is None else parent
+        call = begin(self._block_site(), around, explicit_parent=parent is not None)
+        if self._packing is not None and call is not IDLE:
+            self._packing(call)
+        return call
 
     def _block_site(self) -> Site:
         if not self._site.declaration.name:
@@ -479,6 +487,9 @@ def handoff(
     timeout: float | None = None,
     named_by: Callable[..., str] | None = None,
     interrupts: Interrupts = (),
+    context: object = None,
+    tokens: Callable[[str], int] | None = None,
+    confirmed: bool = False,
 ) -> Operation: ...
 def handoff(
     target: Any = None,
@@ -488,20 +499,29 @@ def handoff(
     timeout: float | None = None,
     named_by: Callable[..., str] | None = None,
     interrupts: Interrupts = (),
+    context: object = None,
+    tokens: Callable[[str], int] | None = None,
+    confirmed: bool = False,
 ) -> Any:
     """
     Measure handing work over from one agent to another.
 
     It lasts from the decision to hand over until the other agent has done its part; where that is
     elsewhere, until the message is sent. The first agent call within it, or within `received` in
-    another process, is linked to it.
+    another process, accepts it and is linked to it; see `accepting` for all else.
 
     Args:
         target: Name of the agent that is handed to; by default that of the function.
         source: Name of the agent that hands over; by default the innermost agent around.
-        timeout: Seconds; a handoff that takes longer has the outcome timeout. It is not stopped.
+        timeout: Seconds; a handoff that takes longer has the outcome timeout, and one that is not
+            accepted in this time is lost. It is not stopped.
         named_by: Called with the arguments of each call; returns the target instead.
         interrupts: Exceptions that are no failures; they have the outcome interrupted.
+        context: What is handed over: a mapping, a text, or bytes. It is measured, not kept.
+        tokens: Counts the tokens of a text, where the context is to be measured in those too.
+        confirmed: Whether other processes that get it say so to `handoff_confirmed`. Then one that
+            was sent to another process is lost as well if nobody did so in time; without, nobody
+            here can tell.
 
     Returns:
         An `Operation`; used without parentheses, the decorated function.
@@ -509,7 +529,7 @@ def handoff(
     Raises:
         DeclarationError: If an argument cannot be used.
     """
-    return _operation(
+    made = _operation(
         target,
         "handoff",
         operation=source,
@@ -517,6 +537,29 @@ def handoff(
         named_by=named_by,
         interrupts=interrupts,
     )
+    if tokens is not None and not callable(tokens):
+        raise DeclarationError(f"handoff: tokens: got {tokens!r}, allowed a function")
+    if isinstance(made, Operation) and (context is not None or confirmed):
+        made._packing = functools.partial(_pack, context, tokens, confirmed)  # noqa: SLF001
+    return made
+
+
+def _pack(
+    context: object,
+    tokens: Callable[[str], int] | None,
+    confirmed: bool,  # noqa: FBT001  # bound by functools.partial
+    call: Call,
+) -> None:
+    """Say what a handoff takes along."""
+    if call.passing is None:
+        return
+    call.passing.confirmed = confirmed
+    if context is not None:
+        from agentmon.instrumentation.luggage import weigh  # noqa: PLC0415  # few handoffs need it
+
+        luggage = weigh(context, tokens)
+        if luggage is not None:
+            call.passing.pack(luggage)
 
 
 @overload

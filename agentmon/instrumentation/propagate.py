@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
+    from agentmon.instrumentation.handoff import Passing
+    from agentmon.instrumentation.path import Node
     from agentmon.instrumentation.span import OpenSpan
     from agentmon.record.declaration import Scope
 
-__all__ = ["inject", "received"]
+__all__ = ["Arrival", "inject", "received", "stand_for"]
 
 C = TypeVar("C", bound="MutableMapping[str, str]")
 
 #: The entry of the baggage that says that a message hands work over: the handoff's span, as that of
-#: an HTTP client may come in between; target and source.
+#: an HTTP client may come in between; target and source; and what `Passing.papers` says.
 _HANDOFF = "agentmon.handoff"
 #: That of the task that a message belongs to: id, kind, agent and begin.
 _TASK = "agentmon.task"
@@ -70,19 +72,13 @@ def _inject(carrier: Any) -> None:
 
 def _handing_over(frame: Frame | None) -> str | None:
     """What the baggage says of the innermost call, if that is a handoff."""
-    if frame is None or ACTIVE.registry is None:
+    passing = frame.passing if isinstance(frame, Call) else None
+    if not isinstance(frame, Call) or frame.kind != "handoff" or passing is None:
         return None
-    span = None
-    if isinstance(frame, Call):
-        if frame.kind != "handoff":
-            return None
-        names, span = tuple(frame.labels.values()), frame.span
-    elif frame.declaration.kind == "handoff":
-        names = frame.series.labels
-    else:
-        return None
+    passing.send()
+    span = frame.span
     span_id = 0 if span is None else span.get_span_context().span_id
-    return "\t".join((f"{span_id:016x}", *names))
+    return "\t".join((f"{span_id:016x}", *passing.edge, *passing.papers()))
 
 
 class received:  # noqa: N801  # it is used as a function is
@@ -106,11 +102,16 @@ class received:  # noqa: N801  # it is used as a function is
     def __init__(self, carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None) -> None:
         self._carrier = carrier
 
+    @property
+    def passing(self) -> Passing | None:
+        """The handoff that came with the message, once the block was entered."""
+        return None if self._frame is None else self._frame.passing
+
     def __enter__(self) -> None:
         from opentelemetry import context as otel_context  # noqa: PLC0415  # only receivers need it
 
         self._token: Token[Frame | None] | None = None
-        self._frame: _Arrival | None = None
+        self._frame: Arrival | None = None
         self._before = context = otel_context.get_current()
         try:
             context, self._frame = _extracted(self._carrier, context)
@@ -141,7 +142,7 @@ class received:  # noqa: N801  # it is used as a function is
 
 def _extracted(
     carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None, present: Context
-) -> tuple[Context, _Arrival | None]:
+) -> tuple[Context, Arrival | None]:
     """The present context with what came in a carrier, and the handoff that it belongs to."""
     from opentelemetry import baggage, propagate, trace  # noqa: PLC0415  # likewise
 
@@ -201,46 +202,65 @@ def _count_bad() -> None:
         ACTIVE.registry.drop("bad_context", 1)
 
 
-class _Arrival(Idle):
-    """Stands for a handoff that another process measures."""
+class Arrival(Idle):
+    """Stands for a handoff that came with a message."""
 
-    __slots__ = ("_names", "_scope", "span")
+    __slots__ = ("_scope", "node", "passing", "span")
 
-    def __init__(self, names: tuple[str, ...], scope: Scope, span: OpenSpan) -> None:
-        self._names = names
+    passing: Passing
+
+    def __init__(
+        self, passing: Passing, scope: Scope, node: Node | None, span: OpenSpan | None
+    ) -> None:
+        self.passing = passing
+        self.node = node
         self._scope = scope
         self.span = span
         self.parent = None
 
     @property
     def scope(self) -> Scope:
+        """The names around the block, whose calls are followed."""
         return self._scope
 
     @property
     def kind(self) -> str:
+        """As of the handoff itself."""
         return "handoff"
 
     @property
     def labels(self) -> dict[str, str]:
-        return dict(zip(("target", "source"), self._names, strict=True))
+        """Likewise."""
+        return dict(zip(("target", "source"), self.passing.edge, strict=True))
 
 
-def _arrival(said: object, remote: SpanContext) -> _Arrival | None:
+def _arrival(said: object, remote: SpanContext) -> Arrival | None:
     """The handoff that the baggage of a message speaks of."""
-    registry = ACTIVE.registry
-    if not isinstance(said, str) or registry is None or not remote.is_remote:
+    if not isinstance(said, str) or ACTIVE.coordination is None:
         return None
     from opentelemetry.trace import NonRecordingSpan, SpanContext  # noqa: PLC0415  # likewise
 
     from agentmon.instrumentation.owned import Unsampled  # noqa: PLC0415  # likewise
 
-    span_id, target, source = (*said.split("\t", 2), "", "")[:3]
+    span_id, *rest = said.split("\t")
+    target, source, *papers = *rest, "", ""
     try:
         number = int(span_id, 16)
+        passing = ACTIVE.coordination.handoffs.arrive((target, source), papers)
     except ValueError:
         _count_bad()
         return None
+    if not remote.is_remote:  # without spans, there are only the papers
+        return stand_for(passing)
     handoff = SpanContext(remote.trace_id, number, is_remote=True, trace_flags=remote.trace_flags)
-    around = CURRENT.get()
+    return stand_for(passing, Unsampled(NonRecordingSpan(handoff)))
+
+
+def stand_for(passing: Passing, span: OpenSpan | None = None) -> Arrival | None:
+    """What stands for a handoff within a block of whoever takes it."""
+    registry, around = ACTIVE.registry, CURRENT.get()
+    if registry is None:
+        return None
     scope = registry.root if around is None else around.scope
-    return _Arrival((target, source), scope, Unsampled(NonRecordingSpan(handoff)))
+    node = around.node if isinstance(around, Call) else None
+    return Arrival(passing, scope.watched, node, span)

@@ -5,7 +5,7 @@ A place in the user's code that is measured: what was declared there, and its re
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.active import ACTIVE, METRICS
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from agentmon.record.declaration import Declaration, Scope
     from agentmon.record.recorder import Recorder
 
-__all__ = ["Naming", "Site"]
+__all__ = ["SEEN", "Naming", "Site"]
+
+#: Kinds of which each call matters, and not only how long it took: a handoff is accepted or not, a
+#: run of a workflow has a critical path. They take long compared with what it costs to look.
+SEEN: Final = frozenset({"handoff", "workflow"})
 
 _MOST_CACHED = 1000
 
@@ -30,13 +34,26 @@ class Site:
         naming: Makes the name of each call from its arguments instead; of a model call, the model.
     """
 
-    __slots__ = ("__weakref__", "_named", "declaration", "fast", "naming", "recorders")
+    __slots__ = (
+        "__weakref__",
+        "_named",
+        "_unwatched",
+        "declaration",
+        "fast",
+        "naming",
+        "recorders",
+        "seen",
+    )
 
     def __init__(self, declaration: Declaration, naming: Naming | None = None) -> None:
         self.declaration = declaration
         self.naming = naming
+        #: Whether its calls are begun and ended one by one, whatever is in force.
+        self.seen = declaration.kind in SEEN
         #: Recorders of the registry in force, by the names around the call.
         self.recorders: dict[Scope | None, Recorder] = {}
+        #: Those of them whose calls nobody follows.
+        self._unwatched: dict[Scope | None, Recorder] = {}
         #: The same while calls may take the fast path, and empty otherwise.
         self.fast: dict[Scope | None, Recorder] = {}
         self._named: dict[str, Site] = {}
@@ -45,7 +62,8 @@ class Site:
 
     def forget(self) -> None:
         """Drop the recorders: another registry is in force."""
-        self.recorders = self.fast = {}
+        self.recorders = {}
+        self._unwatched = self.fast = {}
 
     def switch(self, mode: int) -> None:
         """Let calls take the fast path, or not, as the mode says."""
@@ -53,10 +71,11 @@ class Site:
             mode is METRICS
             and self.naming is None
             and not ACTIVE.heeded
+            and not self.seen
             # Whose successes say that it is up; and it takes long compared with this.
             and self.declaration.kind != "dependency"
         )
-        self.fast = self.recorders if fast else {}
+        self.fast = self._unwatched if fast else {}
 
     def bind(self, scope: Scope | None) -> Recorder | None:
         """
@@ -65,7 +84,7 @@ class Site:
         Returns:
             None if recording was turned off meanwhile.
         """
-        recorders = self.recorders
+        recorders, unwatched = self.recorders, self._unwatched
         registry = ACTIVE.registry
         if registry is None:
             return None
@@ -73,6 +92,8 @@ class Site:
         recorder = registry.bind(self.declaration, scope)
         if len(recorders) < _MOST_CACHED:
             recorders[scope] = recorder
+            if scope is None or not scope.watching:
+                unwatched[scope] = recorder
         return recorder
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Site:

@@ -119,7 +119,9 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
         if recorder is None:
             if active.mode is OFF:
                 return fn(*args, **kwargs)
-            with active.block(site if site.naming is None else site.named(args, kwargs)):
+            seen = site.seen or (parent is not None and parent.scope.watching)
+            block = active.plain_block if seen else active.block
+            with block(site if site.naming is None else site.named(args, kwargs)):
                 if active.content is not None and site.declaration.kind == "tool":
                     return active.content.observe(fn, args, kwargs)
                 return fn(*args, **kwargs)
@@ -164,7 +166,9 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if recorder is None:
             if active.mode is OFF:
                 return await fn(*args, **kwargs)
-            with active.block(site if site.naming is None else site.named(args, kwargs)):
+            seen = site.seen or (parent is not None and parent.scope.watching)
+            block = active.plain_block if seen else active.block
+            with block(site if site.naming is None else site.named(args, kwargs)):
                 if active.content is not None and site.declaration.kind == "tool":
                     return await active.content.observe_async(fn, args, kwargs)
                 return await fn(*args, **kwargs)

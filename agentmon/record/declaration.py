@@ -16,11 +16,26 @@ class Scope:
     Interned by the registry and compared by identity, so that looking one up is cheap.
     """
 
-    __slots__ = ("agent", "workflow")
+    __slots__ = ("_watched", "agent", "watching", "workflow")
 
     def __init__(self, workflow: str, agent: str) -> None:
         self.workflow = workflow
         self.agent = agent
+        #: Whether each call within is to be seen, and not only its duration kept: what it is part
+        #: of, a run of a workflow or a handoff, is followed.
+        self.watching = False
+        self._watched: Scope | None = None
+
+    @property
+    def watched(self) -> Scope:
+        """The same names, around calls that are to be seen."""
+        if self.watching:
+            return self
+        if self._watched is None:
+            watched = Scope(self.workflow, self.agent)
+            watched.watching = True
+            self._watched = watched
+        return self._watched
 
 
 @dataclass(frozen=True, slots=True)

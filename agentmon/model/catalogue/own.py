@@ -57,6 +57,8 @@ DROP_REASONS: dict[str, str] = {
     "found so any more.",
     "session_bound": "There were as many open sessions as there may be; the one that was quiet "
     "longest counts as abandoned.",
+    "handoff_bound": "There were as many handoffs as are remembered; the oldest is not taken for "
+    "lost any more.",
     "unknown_subject": "Feedback, a score or a flag for rework spoke of a task or trace that is not "
     "remembered; it was recorded without agent and kind of task.",
     "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
