@@ -34,6 +34,7 @@ __all__ = [
     "flag",
     "flag_of",
     "fraction",
+    "folder_of",
     "goes_by_otlp",
     "headers_of",
     "items_of",
@@ -257,6 +258,11 @@ def path_of(value: object) -> str:
         _refuse()
     path = os.fspath(value)
     return path if isinstance(path, str) and path else _refuse()
+
+
+def folder_of(value: object) -> str | None:
+    """The path of a folder, from the root; None for an empty one."""
+    return None if value == "" else os.path.abspath(path_of(value))  # noqa: PTH100  # not resolved
 
 
 def headers_of(value: object) -> dict[str, str]:

@@ -22,7 +22,7 @@ from agentmon.export.text import Renderer
 from agentmon.model import catalogue
 from agentmon.model.health import Health
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Family
+from agentmon.model.snapshot import Family, Sample
 from agentmon.record.clock import epoch_offset_ns
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class Endpoint:
         gate: Decides who is answered; by default everybody is.
         native_histograms: Whether clients that ask for protobuf get it, with native histograms.
         health: Says how the health checks stand.
+        own: What this process records, where *registry* is that of several: the scrapes and
+            refusals of each of them are counted together.
     """
 
     def __init__(
@@ -151,8 +153,10 @@ class Endpoint:
         gate: Gate | None = None,
         native_histograms: bool = False,
         health: Callable[[], Health] = Health,
+        own: Registry | None = None,
     ) -> None:
         self._registry = registry
+        self._own = own
         self._health = health
         self._native = native_histograms
         self.gate = gate
@@ -248,6 +252,8 @@ class Endpoint:
             self._scrapes += 1
             self._last_scrape_ns = ended_ns
             self._scrape_ns = ended_ns - begun_ns
+        if self._own is not None:
+            self._own.signals.add(catalogue.SCRAPES)
         return _response(200, kind, body, (("Vary", "Accept, Accept-Encoding"),))
 
     def families(self, *, cells: bool = False) -> list[Family]:
@@ -259,17 +265,20 @@ class Endpoint:
         """
         with self._lock:
             scrapes, scrape_ns = self._scrapes, self._scrape_ns
-        families = [
-            *self._registry.collect(cells=cells),
-            Family(catalogue.SCRAPES, [((), scrapes)]),
-        ]
+        own, refused = self._own, {} if self.gate is None else self.gate.refused()
+        if own is not None:
+            own.signals.add(catalogue.SCRAPES, (), 0)
+            for reason, n in refused.items():
+                own.signals.set(catalogue.ENDPOINT_REFUSED, (reason,), n)
+        families = self._registry.collect(cells=cells)
+        if own is None:
+            families.append(Family(catalogue.SCRAPES, [((), scrapes)]))
         if scrape_ns is not None:
             families.append(Family(catalogue.SCRAPE_DURATION, [((), scrape_ns / 1e9)]))
         if self.gate is not None:
-            refused = self.gate.refused().items()
-            families.append(
-                Family(catalogue.ENDPOINT_REFUSED, [((reason,), n) for reason, n in refused])
-            )
+            if own is None:
+                counts: list[Sample] = [((reason,), n) for reason, n in refused.items()]
+                families.append(Family(catalogue.ENDPOINT_REFUSED, counts))
             if (expiry := self.gate.expiry) is not None:
                 families.append(Family(catalogue.CERTIFICATE_EXPIRY, [((), expiry)]))
         families.append(Family(catalogue.BUILD_INFO, [((__version__,), 1)]))

@@ -243,7 +243,10 @@ class Traced(Call):
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
             plain = recorder.plain
-            plain.append(duration_ns)
+            if recorder.write is None:
+                plain.append(duration_ns)
+            else:
+                recorder.keep(duration_ns)
             if not span.ended_ns:
                 span.ended_ns = span.begun_ns + duration_ns
                 if span.flags & SAMPLED:  # as `Examples.note` does

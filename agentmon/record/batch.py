@@ -57,3 +57,28 @@ class Batch:
         self.sum_ns = sum(ordered)
         self.squares_ns2 = sum(map(mul, ordered, ordered))
         self.counts: Mapping[int, int] = layout.counts(ordered)
+
+    @classmethod
+    def of(
+        cls,
+        outcome: str,
+        ended_ns: int,
+        size: int,
+        ends_ns: tuple[int, int],
+        counts: Mapping[int, int],
+    ) -> Batch:
+        """
+        One whose durations are known by their cells only; sums are the caller's to set.
+
+        Args:
+            outcome: How the calls ended.
+            ended_ns: When.
+            size: How many.
+            ends_ns: The shortest and the longest there can be.
+            counts: How many fall into which cell.
+        """
+        batch = cls.__new__(cls)
+        batch.outcome, batch.ended_ns, batch.size, batch.counts = outcome, ended_ns, size, counts
+        batch.min_ns, batch.max_ns = ends_ns
+        batch.clamped = batch.sum_ns = batch.squares_ns2 = 0
+        return batch

@@ -4,12 +4,12 @@ Failures that are alike, counted together: a bounded table of error groups.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from agentmon.model.metric import OVERFLOW
 from agentmon.model.snapshot import ErrorGroup
 
-__all__ = ["MOST_GROUPS", "Failure", "FailureTable", "group_id", "unlocated"]
+__all__ = ["MOST_GROUPS", "Failure", "FailureTable", "Key", "Row", "group_id", "unlocated"]
 
 #: Groups that are kept, each by operation; further ones are counted as one.
 MOST_GROUPS: Final = 200
@@ -35,6 +35,9 @@ class Failure(NamedTuple):
     error_type: str
     location: str
 
+
+#: A failure; kind, name and agent of the operation.
+Key: TypeAlias = "tuple[Failure, str, str, str]"
 
 #: What `group_id` has made.
 _known: dict[str, str] = {}
@@ -64,7 +67,7 @@ def unlocated(error_type: str, kind: str, name: str) -> Failure:
     return Failure(group_id(f"{error_type}\n{kind}\n{name}"), error_type, "")
 
 
-class _Row:
+class Row:
     """One group at one operation."""
 
     __slots__ = ("count", "first_ns", "last_ns", "trace_id")
@@ -92,7 +95,9 @@ class FailureTable:
 
     def __init__(self, most: int = MOST_GROUPS) -> None:
         self._most = most
-        self._rows: dict[tuple[Failure, str, str, str], _Row] = {}
+        self.rows: dict[Key, Row] = {}
+        #: What was noted last.
+        self.latest: tuple[Key, Row] | None = None
 
     def note(  # noqa: PLR0917  # one by one is how they are known
         self, failure: Failure, kind: str, name: str, agent: str, at_ns: int, trace_id: int
@@ -111,19 +116,23 @@ class FailureTable:
         Returns:
             False if there was no room for its group, and it was counted with all that have none.
         """
-        key = (failure, kind, name, agent)
-        row = self._rows.get(key)
-        kept = row is not None or len(self._rows) < self._most
+        wanted = (failure, kind, name, agent)
+        key = self.place(wanted)
+        kept = key is wanted
+        row = self.rows.get(key)
         if row is None:
-            if not kept:
-                key = _NO_ROOM
-            row = self._rows.setdefault(key, _Row(at_ns))
+            row = self.rows.setdefault(key, Row(at_ns))
         row.count += 1
         row.first_ns = min(row.first_ns, at_ns)
         if at_ns >= row.last_ns:
             row.last_ns = at_ns
             row.trace_id = trace_id or row.trace_id
+        self.latest = key, row
         return kept
+
+    def place(self, key: Key) -> Key:
+        """Where failures are counted: by themselves, or with all that there is no room for."""
+        return key if key in self.rows or len(self.rows) < self._most else _NO_ROOM
 
     def groups(self) -> list[ErrorGroup]:
         """Every group, that which was seen last first."""
@@ -140,7 +149,7 @@ class FailureTable:
                 last_seen_ns=row.last_ns,
                 trace_id=f"{row.trace_id:032x}" if row.trace_id else None,
             )
-            for (failure, kind, name, agent), row in self._rows.items()
+            for (failure, kind, name, agent), row in self.rows.items()
         ]
         found.sort(key=_last_seen, reverse=True)
         return found

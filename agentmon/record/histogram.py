@@ -8,6 +8,7 @@ histogram that uses every cell of the default layout takes 16 KB, an unused one 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from itertools import pairwise
 
 from agentmon.model.buckets import Layout
@@ -76,6 +77,11 @@ class Histogram:
     def cells(self) -> dict[int, int]:
         """Counts of the cells that have any, by index, rising."""
         return {index: n for index, n in enumerate(self._counts, self._first) if n}
+
+    def counts_of(self, cells: Iterable[int]) -> list[tuple[int, int]]:
+        """Index and count of some cells, all of which have any."""
+        first, counts = self._first, self._counts
+        return [(index, counts[index - first]) for index in cells]
 
     def state(self, *, cells: bool = False) -> HistogramState:
         """

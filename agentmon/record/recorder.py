@@ -5,11 +5,13 @@ The write side of a series: append now, fold later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import byteorder
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.record.batch import Batch
-from agentmon.record.limits import CELL_NS, CROWDED
+from agentmon.record.limits import CELL_NS, CROWDED, FULL
+from agentmon.record.shared.form import LONGEST
 
 if TYPE_CHECKING:
     from threading import RLock
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from agentmon.record.exemplar import Examples, Found
     from agentmon.record.failures import Failure
     from agentmon.record.series import Series
+    from agentmon.record.shared.sharing import Sharing
 
 __all__ = ["Detail", "Notes", "Recorder"]
 
@@ -39,6 +42,8 @@ class Notes(Protocol):
     lock: RLock
     #: Whether the holder of the lock is folding or reading.
     busy: bool
+    #: Keeps the file that others read in step; None where nobody else does.
+    shared: Sharing | None
     #: What is to be logged once the lock is released.
     unsaid: list[Callable[[], object]]
 
@@ -71,7 +76,9 @@ class Recorder:
         inside them) and without it (each holds the container's own lock).
 
     Guarantees:
-        - Recording a call is one append: it takes no lock, does no I/O and never raises.
+        - Recording a call is one append: it takes no lock, does no I/O and never raises. Where
+          several processes share their counts, the append is to a journal in the memory that they
+          share, in place of `plain`.
         - What waits in `plain` ended within one cell of time, the one that ends at `until_ns`:
           whoever comes after that folds first. A thread that is held up between reading the clock
           and appending can put its call into the next cell.
@@ -100,8 +107,10 @@ class Recorder:
         "plain",
         "scope",
         "series",
+        "tag",
         "until_ns",
         "usage",
+        "write",
     )
 
     def __init__(
@@ -115,6 +124,10 @@ class Recorder:
         self.plain: list[int] = []
         #: End of the cell of time that `plain` belongs to.
         self.until_ns = 0
+        #: Writes a call that returned, and of which nothing more is to be said, into the journal
+        #: of the process: `tag` and the duration in one word; None where there is no journal.
+        self.write: Callable[[bytes], object] | None = None
+        self.tag = 0
         #: All other calls.
         self.details: list[Detail] = []
         #: Token type and number, as calls reported them; only those of models do.
@@ -123,6 +136,24 @@ class Recorder:
         self.examples: Examples | None = None
         #: When each call in flight began, by an object that is the call's own.
         self.live: dict[object, int] = {}
+
+    def keep(self, duration_ns: int) -> None:
+        """Record a call that returned, and of which nothing more is to be said."""
+        write = self.write
+        if write is None:
+            self.plain.append(duration_ns)
+            if len(self.plain) >= FULL:
+                self.relieve()
+            return
+        try:
+            write((self.tag + min(duration_ns, LONGEST)).to_bytes(8, byteorder))
+        except ValueError:
+            self.spill(duration_ns)
+
+    def spill(self, duration_ns: int) -> None:
+        """Record such a call where the journal is full or closed."""
+        self.plain.append(duration_ns)
+        self.fold()
 
     def enter_cell(self, now_ns: int) -> None:
         """Fold what belongs to the cell of time that has passed, and begin the present one."""
@@ -141,6 +172,27 @@ class Recorder:
             if folded and self._notes.unsaid:
                 self._notes.say()
 
+    def press(self) -> None:
+        """Fold what was just noted, if it must not wait: others may read it, or much waits."""
+        if self._notes.shared is not None:
+            self.fold()
+        elif len(self.usage) >= FULL:
+            self.fold()
+        elif len(self.details) >= FULL:
+            self.relieve()
+
+    def take(self, values: list[int]) -> None:
+        """
+        Add calls that returned, from the journal.
+
+        Assumptions:
+            The lock is held, and the registry busy.
+        """
+        found = () if self.examples is None else self.examples.take(OK)
+        self._add_plain(values, found)
+        for outcome, exemplar in found:
+            self.series.show(outcome, exemplar)
+
     def fold(self) -> None:
         """Move everything that waits into the series."""
         notes = self._notes
@@ -155,7 +207,10 @@ class Recorder:
         if notes.busy:
             return False
         notes.busy = True
+        shared = notes.shared
         try:
+            if shared is not None:
+                shared.fold()
             found = () if self.examples is None else self.examples.take(OK)
             if self.plain:
                 self._fold_plain(found)
@@ -165,6 +220,8 @@ class Recorder:
                 self.series.show(outcome, exemplar)
             if self.usage:
                 self._fold_usage()
+            if shared is not None:
+                shared.commit()
         finally:
             notes.busy = False
         return True
@@ -174,7 +231,9 @@ class Recorder:
 
     def _fold_plain(self, found: Sequence[Found]) -> None:
         waiting = self.plain[:]
-        values = waiting
+        self._add_plain(waiting, found, taken=len(waiting))
+
+    def _add_plain(self, values: list[int], found: Sequence[Found], taken: int = 0) -> None:
         ended_ns = min(self.until_ns - 1, self._notes.clock())
         timeout = self.declaration.timeout_ns
         late: list[int] = []
@@ -182,7 +241,7 @@ class Recorder:
             late = [value for value in values if value > timeout]
             values = [value for value in values if value <= timeout]
         batch = Batch(self._notes.layout, OK, ended_ns, values) if values else None
-        del self.plain[: len(waiting)]
+        del self.plain[:taken]
         if batch is not None:
             self._add(batch)
             longest = [each for _, each in found if each.duration_ns == batch.max_ns]
@@ -199,6 +258,9 @@ class Recorder:
 
     def _add(self, batch: Batch) -> None:
         self.series.add(batch)
+        shared = self._notes.shared
+        if shared is not None:
+            shared.mirror.calls(self.series, batch.outcome, batch.counts)
         if batch.clamped:
             self._notes.drop("clamped", batch.clamped)
 
@@ -207,11 +269,20 @@ class Recorder:
             del self.details[0]
             self._add_detail(detail)
             error_type = detail[3]
+            shared = self._notes.shared
             if error_type is not None:
-                self.series.add_error(self._notes.bounded_error(error_type))
+                name = self._notes.bounded_error(error_type)
+                self.series.add_error(name)
+                if shared is not None:
+                    shared.mirror.error(self.series, name)
+            if shared is not None and shared.mirror.full:
+                shared.commit()
 
     def _fold_usage(self) -> None:
         batch = self.usage[:]
         del self.usage[: len(batch)]
         for token_type, n in batch:
             self.series.add_tokens(token_type, n)
+            shared = self._notes.shared
+            if shared is not None:
+                shared.mirror.tokens(self.series, token_type)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from threading import RLock
+from typing import TYPE_CHECKING
 
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
@@ -24,6 +25,9 @@ from agentmon.record.limits import MAX_SERIES
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.series import Series
 from agentmon.record.signals import Signals
+
+if TYPE_CHECKING:
+    from agentmon.record.shared.sharing import Sharing
 
 __all__ = ["Registry"]
 
@@ -63,6 +67,8 @@ class Registry:
         self.lock = RLock()
         #: Whether the holder of the lock is folding or reading.
         self.busy = False
+        #: Keeps the file that other processes read in step; None where none does.
+        self.shared: Sharing | None = None
         #: What is to be logged once the lock is released.
         self.unsaid: list[Callable[[], object]] = []
         #: Told of a call that returned, and took longer than it may: its recorder, its end on the
@@ -77,9 +83,9 @@ class Registry:
         self._values: dict[Label, set[str]] = {}
         self._warned: set[str] = set()
         #: Version, team and tier of the agents of which any is known.
-        self._facts: dict[str, tuple[str, str, str]] = {}
-        self._dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
-        self._groups = FailureTable()
+        self.facts: dict[str, tuple[str, str, str]] = {}
+        self.dropped = dict.fromkeys(catalogue.DROP_REASONS, 0)
+        self.groups = FailureTable()
         #: What is recorded besides operations.
         self.signals = Signals(self)
         #: Called before anything is read, to record what is only looked at when somebody asks.
@@ -126,18 +132,22 @@ class Registry:
             series = alike.setdefault(values, Series(metrics, values, self.layout))
         if declaration.timeout_ns is not None:
             series.timeout_ns = declaration.timeout_ns
+        if self.shared is not None:
+            self.shared.mirror.series(series)
         workflow, agent = scope.workflow, scope.agent
         if declaration.kind == "agent":
             agent = values[0]
             # An agent may have several entry points, which do not all say everything.
-            version, team, tier = self._facts.get(agent, _NO_FACTS)
+            version, team, tier = self.facts.get(agent, _NO_FACTS)
             facts = (
                 declaration.version or version,
                 declaration.team or team,
                 declaration.tier or tier,
             )
-            if facts != _NO_FACTS:
-                self._facts[agent] = facts
+            if facts != _NO_FACTS and facts != self.facts.get(agent):
+                self.facts[agent] = facts
+                if self.shared is not None:
+                    self.shared.mirror.agent(agent, facts)
         elif declaration.kind == "workflow":
             workflow = values[0]
         inner = self._intern(workflow, agent)
@@ -149,6 +159,8 @@ class Registry:
         if recorder is None:
             fresh_recorder = Recorder(self, series, inner, declaration)
             recorder = self._recorders.setdefault((series, inner, declaration), fresh_recorder)
+            if self.shared is not None and recorder is fresh_recorder:
+                self.shared.attach(recorder)
         return recorder
 
     def _intern(self, workflow: str, agent: str) -> Scope:
@@ -212,7 +224,9 @@ class Registry:
             n: How many.
         """
         with self.lock:
-            self._dropped[reason] += n
+            self.dropped[reason] += n
+            if self.shared is not None:
+                self.shared.mirror.dropped(reason, self.dropped[reason])
 
     def note_returned(self, series: Series, ended_ns: int, longest_ns: int, trace_id: int) -> None:
         """Remember the longest of some calls that returned, if it is worth it."""
@@ -240,7 +254,9 @@ class Registry:
         if failure is None:
             failure = unlocated(error_type or outcome, kind, name)
         at_ns = ended_ns + epoch_offset_ns(self.clock)
-        kept = self._groups.note(failure, kind, name, agent_of(series), at_ns, trace_id)
+        kept = self.groups.note(failure, kind, name, agent_of(series), at_ns, trace_id)
+        if self.shared is not None and self.groups.latest is not None:
+            self.shared.mirror.group(*self.groups.latest)
         if not kept:
             self._overflow("error groups", "group_bound", MOST_GROUPS)
 
@@ -259,16 +275,37 @@ class Registry:
     def _folded(self) -> dict[str, list[Series]]:
         """Every series, by kind, with what waited folded into it."""
         every = {kind: list(alike.values()) for kind, alike in self._series.items()}
+        self._fold_journal()
         for recorder in list(self._recorders.values()):
             if recorder.plain or recorder.details or recorder.usage:
                 recorder.fold()
         with self.lock:  # whoever was folding what did not wait any more has finished now
             return every
 
+    def _fold_journal(self) -> None:
+        shared = self.shared
+        if shared is not None:
+            with self.lock:
+                if not self.busy:
+                    with self.still():
+                        shared.fold()
+            if self.unsaid:
+                self.say()
+
+    def settle(self) -> None:
+        """Look at what is only looked at when asked, and fold all that waits."""
+        self._look()
+        self._folded()
+        self.signals.fold()
+
+    def every_series(self) -> list[Series]:
+        """Every series of operations."""
+        return [series for alike in self._series.values() for series in alike.values()]
+
     def _size(self) -> int:
         return sum(map(len, self._series.values())) + len(self.signals)
 
-    def _live(self) -> dict[Series, list[int]]:
+    def live(self) -> dict[Series, list[int]]:
         """When each call in flight began, by its series."""
         begun: dict[Series, list[int]] = {}
         for recorder in list(self._recorders.values()):
@@ -278,12 +315,10 @@ class Registry:
 
     def _agents(self, members: list[Series]) -> dict[str, tuple[str, str, str]]:
         """Version, team and tier of each agent that has series."""
-        return {
-            series.labels[0]: self._facts.get(series.labels[0], _NO_FACTS) for series in members
-        }
+        return {series.labels[0]: self.facts.get(series.labels[0], _NO_FACTS) for series in members}
 
     @contextmanager
-    def _still(self) -> Iterator[None]:
+    def still(self) -> Iterator[None]:
         """Let nothing that is folded change within a ``with`` block."""
         with self.lock:
             busy, self.busy = self.busy, True
@@ -304,7 +339,7 @@ class Registry:
         """
         self._look()
         by_kind = self._folded()
-        live = self._live()
+        live = self.live()
         families = [
             family
             for kind, members in by_kind.items()
@@ -321,10 +356,10 @@ class Registry:
         if tokens:
             families.append(Family(catalogue.MODEL_TOKENS, tokens))
         self.signals.fold()
-        with self._still():
+        with self.still():
             families.extend(self.signals.families(cells=cells))
-            groups = self._groups.groups()
-            dropped: list[Sample] = [((reason,), n) for reason, n in self._dropped.items()]
+            groups = self.groups.groups()
+            dropped: list[Sample] = [((reason,), n) for reason, n in self.dropped.items()]
         families.extend(_group_families(groups))
         agents = self._agents(by_kind["agent"])
         if agents:
@@ -359,7 +394,7 @@ class Registry:
         for series in members:
             labels = series.labels
             if series.histograms:
-                with self._still():
+                with self.still():
                     counts = [0] * len(OUTCOMES)
                     for n, outcome in enumerate(OUTCOMES):
                         histogram = series.histograms.get(outcome)
@@ -385,13 +420,13 @@ class Registry:
 
     def version_of(self, agent: str) -> str:
         """The version that an agent has declared; empty where that is not known."""
-        return self._facts.get(agent, _NO_FACTS)[0]
+        return self.facts.get(agent, _NO_FACTS)[0]
 
     def histograms(self) -> list[tuple[str, tuple[str, ...], str, dict[int, int]]]:
         """Kind, label values, outcome and counts by cell of every lifetime histogram."""
         found: list[tuple[str, tuple[str, ...], str, dict[int, int]]] = []
         for series in chain.from_iterable(self._folded().values()):
-            with self._still():
+            with self.still():
                 found.extend(
                     (series.metrics.kind, series.labels, outcome, histogram.cells())
                     for outcome, histogram in series.histograms.items()
@@ -401,21 +436,21 @@ class Registry:
     def snapshot(self) -> Snapshot:
         """Everything known, for people to look at."""
         by_kind = self._folded()
-        live = self._live()
+        live = self.live()
         now_ns = self.clock()
         operations = []
         for series in chain.from_iterable(by_kind.values()):
-            with self._still():
+            with self.still():
                 operations.append(series.snapshot(now_ns, live.get(series, ())))
-        with self._still():
+        with self.still():
             return Snapshot(
                 now_ns=now_ns,
                 operations=tuple(operations),
                 agents=self._agents(by_kind["agent"]),
                 failed=tuple(sorted(self._failed, key=_end)[::-1]),
-                groups=tuple(self._groups.groups()),
+                groups=tuple(self.groups.groups()),
                 slow=tuple(call for call in self._slow if now_ns - call.ended_ns < _SLOW_AGE_NS),
-                dropped=dict(self._dropped),
+                dropped=dict(self.dropped),
             )
 
     def abandon_lock(self) -> None:

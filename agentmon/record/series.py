@@ -64,13 +64,21 @@ class Series:
         self._layout = layout
         self._windows: Windows | None = None
 
-    def add(self, batch: Batch) -> None:
-        """Add calls that ended alike."""
+    def add(self, batch: Batch, *, windows: bool = True) -> None:
+        """
+        Add calls that ended alike.
+
+        Args:
+            batch: The calls.
+            windows: Whether it is known when they ended.
+        """
         histogram = self.histograms.get(batch.outcome)
         if histogram is None:
             histogram = Histogram(self._layout)
             self.histograms = {**self.histograms, batch.outcome: histogram}
         histogram.add(batch)
+        if not windows:
+            return
         if self._windows is None:
             self._windows = Windows(self._layout)
         self._windows.add(batch)

@@ -16,11 +16,12 @@ from agentmon.record.histogram import Histogram
 from agentmon.record.limits import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from threading import RLock
 
     from agentmon.model.buckets import Layout
     from agentmon.record.clock import Clock
+    from agentmon.record.shared.sharing import Sharing
 
 __all__ = ["Scores", "Signals"]
 
@@ -36,6 +37,8 @@ class Keeper(Protocol):
     lock: RLock
     busy: bool
     unsaid: list[Callable[[], object]]
+    #: Keeps the file that others read in step; None where nobody else does.
+    shared: Sharing | None
 
     def bounded(self, label: Label, value: str) -> str:
         """The value, or ``other`` where the label has as many as it may have."""
@@ -119,7 +122,7 @@ class Signals:
 
     def _note(self, entry: _Entry) -> None:
         self._waiting.append(entry)
-        if len(self._waiting) >= FULL:
+        if len(self._waiting) >= FULL or self._keeper.shared is not None:
             self.fold()
 
     def fold(self) -> None:
@@ -133,17 +136,23 @@ class Signals:
                 for verb, metric, labels, value in self._waiting[:]:
                     del self._waiting[0]
                     self._take(verb, metric, labels, value)
+                if keeper.shared is not None:
+                    keeper.shared.commit()
             finally:
                 keeper.busy = False
         if keeper.unsaid:
             keeper.say()
 
     def _take(self, verb: _Verb, metric: Metric, labels: tuple[str, ...], value: float) -> None:
-        held = self._values.setdefault(metric, {})
+        held = self.held(metric)
+        shared = self._keeper.shared
+        touched: Iterable[int] = ()
         if verb == "forget":
             held.pop(labels, None)
+            if shared is not None:
+                shared.signal(metric, labels, None)
             return
-        place = labels if labels in held else self._place(metric, labels, held)
+        place = labels if labels in held else self.place(metric, labels, held)
         if verb == "add":
             held[place] = held.get(place, 0) + value
         elif verb == "set":
@@ -159,8 +168,11 @@ class Signals:
             if histogram is None:
                 histogram = held[place] = Histogram(layout)
             histogram.add(batch)
+            touched = batch.counts
+        if shared is not None:
+            shared.signal(metric, place, held[place], touched)
 
-    def _place(
+    def place(
         self, metric: Metric, labels: tuple[str, ...], held: dict[tuple[str, ...], Any]
     ) -> tuple[str, ...]:
         """The label values, each within its bound, or all ``other`` where there is no room."""
@@ -169,6 +181,14 @@ class Signals:
             for label, value in zip(metric.labels, labels, strict=True)
         )
         return place if place in held or self._keeper.room() else (OVERFLOW,) * len(place)
+
+    def held(self, metric: Metric) -> dict[tuple[str, ...], Any]:
+        """What there is of a metric, by label values; the caller holds the registry's lock."""
+        return self._values.setdefault(metric, {})
+
+    def metrics(self) -> list[Metric]:
+        """Every metric that has or had a value."""
+        return list(self._values)
 
     def families(self, *, cells: bool = False) -> Iterator[Family]:
         """

@@ -1,0 +1,148 @@
+"""
+What a process does for its own file: it folds its journal into the registry, and both into the
+file.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from agentmon.record.clock import epoch_offset_ns
+from agentmon.record.shared.form import BASE, BITS, MOST_NUMBERS, NOTE_PAIRS, SEEN
+from agentmon.record.shared.mirror import Mirror
+
+if TYPE_CHECKING:
+    from agentmon.model.metric import Metric
+    from agentmon.record.histogram import Histogram
+    from agentmon.record.recorder import Recorder
+    from agentmon.record.registry import Registry
+    from agentmon.record.shared.paper import Paper
+    from agentmon.record.signals import Scores
+
+__all__ = ["Sharing"]
+
+_MOST_NOTED = NOTE_PAIRS - 512
+_HISTOGRAM = 8  # words that change besides cells
+_LATE = 24  # words that a call changes that took longer than it may
+
+
+class Sharing:
+    """
+    Keeps the file of a process in step with its registry.
+
+    Guarantees:
+        - A call that returned is in the file before its caller goes on; so is whatever else ended.
+        - What is in flight, and gauges that are looked at, are there when `speak` was called last.
+
+    Args:
+        registry: What is recorded; nothing was bound in it yet.
+        paper: The file.
+    """
+
+    def __init__(self, registry: Registry, paper: Paper) -> None:
+        self._registry = registry
+        self.paper = paper
+        self.mirror = Mirror(paper, lambda: registry.drop("not_shared", 1))
+        self.mirror.dropped("not_shared", 0)  # so that there is room to count what has none
+        self._recorders: list[Recorder] = []
+        #: What has calls in flight, as the file says it.
+        self._busy: set[object] = set()
+
+    def attach(self, recorder: Recorder) -> None:
+        """Let a recorder put its calls into the journal."""
+        number = len(self._recorders)
+        timeout_ns = recorder.declaration.timeout_ns
+        if number <= MOST_NUMBERS and self.mirror.numbered(number, recorder.series, timeout_ns):
+            self._recorders.append(recorder)
+            recorder.tag = number << BITS
+            recorder.write = self.paper.write
+
+    def fold(self) -> None:
+        """Fold the journal. The lock is held, and the registry busy."""
+        begin, waiting = self.paper.waiting()
+        while waiting:
+            chunk = waiting
+            while len(groups := self._grouped(chunk)) and self._noted(groups) > _MOST_NOTED:
+                chunk = chunk[: len(chunk) // 2]
+            for recorder, values in groups:
+                recorder.take(values)
+            begin += len(chunk)
+            self.mirror.put(BASE, begin)
+            self.mirror.commit()
+            waiting = waiting[len(chunk) :]
+        self.paper.rewind()
+
+    def _grouped(self, words: list[int]) -> list[tuple[Recorder, list[int]]]:
+        """The durations in the journal, by who takes them."""
+        ordered = sorted(words)
+        groups: list[tuple[Recorder, list[int]]] = []
+        end = 0
+        while end < len(ordered):
+            begin, number = end, ordered[end] >> BITS
+            end = bisect_left(ordered, number + 1 << BITS, begin)
+            tag = number << BITS
+            groups.append((self._recorders[number], [word - tag for word in ordered[begin:end]]))
+        return groups
+
+    @staticmethod
+    def _noted(groups: list[tuple[Recorder, list[int]]]) -> int:
+        """At most so many words change by folding them."""
+        words = 0
+        for recorder, values in groups:
+            words += len(values) + _HISTOGRAM
+            timeout_ns = recorder.declaration.timeout_ns
+            if timeout_ns is not None:
+                words += _LATE * (len(values) - bisect_left(values, timeout_ns + 1))
+        return words
+
+    def signal(
+        self,
+        metric: Metric,
+        labels: tuple[str, ...],
+        value: float | Histogram | Scores | None,
+        touched: Iterable[int] = (),
+    ) -> None:
+        """Note what is recorded besides operations; see `Mirror.signal`."""
+        self.mirror.signal(metric, labels, value, time_ns(), touched)
+        if self.mirror.full:
+            self.mirror.commit()
+
+    def commit(self) -> None:
+        """Let the file say what was folded."""
+        self.mirror.commit()
+
+    def speak(self) -> None:
+        """Let the file say what can be seen by looking only: calls in flight, and gauges."""
+        registry = self._registry
+        registry.settle()
+        live = registry.live()
+        offset_ns = epoch_offset_ns(registry.clock)
+        with registry.still():
+            for series in chain(live, self._busy - live.keys()):
+                begun = live.get(series)  # type: ignore[arg-type]
+                oldest_ns = min(begun) + offset_ns if begun else 0
+                self.mirror.in_flight(series, len(begun or ()), oldest_ns)  # type: ignore[arg-type]
+                if self.mirror.full:
+                    self.mirror.commit()
+            self._busy = set(live)
+            self.mirror.put(SEEN, registry.clock() + offset_ns)
+            self.mirror.commit()
+
+    def leave(self) -> None:
+        """Say the last word and let go of the file."""
+        with suppress(OSError, ValueError):
+            self.speak()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file as it is; in a forked child, of the parent's."""
+        registry = self._registry
+        registry.shared = None
+        for recorder in self._recorders:
+            recorder.write = None
+        self.paper.close()
