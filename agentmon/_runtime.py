@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from agentmon.observe.loops import LoopWatch
     from agentmon.observe.sampler import Sampler
     from agentmon.record.registry import Registry
+    from agentmon.record.shared.member import Member
     from agentmon.tracing.log import LogRecord
     from agentmon.tracing.options import Target, Traces
 
@@ -102,6 +104,7 @@ class _Runtime:
         #: Whether any health check is declared, and what runs them.
         self.checked = False
         self.checker: Checker | None = None
+        self.member: Member | None = None
         self.hooked = False
         self.doubted: set[str] = set()
 
@@ -130,6 +133,7 @@ def configure(
     timeouts: Exceptions = (),
     digits: int = 2,
     buckets: Iterable[float] | None = None,
+    shared: str | os.PathLike[str] | None = None,
     max_series: int = MAX_SERIES,
     process_metrics: bool = True,
     resources: float | Literal[False] | None = None,
@@ -174,6 +178,9 @@ def configure(
         timeouts: Exceptions that mean a timeout, besides `TimeoutError`.
         digits: Significant digits of the histograms, 1 to 4. Each more takes ten times the memory.
         buckets: Upper edges of the classic buckets, in seconds, rising; set objectives at edges.
+        shared: Folder in which several processes share their counts: each shows those of all. Where
+            several have the same address to serve on, one serves, and another when that one ends.
+            Else ``AGENTMON_SHARED_DIR``; else each process shows its own.
         max_series: The most series kept; what is beyond folds into ``other``.
         process_metrics: Serve ``process_*`` and ``python_*`` metrics as well.
         resources: Sample what the process and its host use each so many seconds, in a thread;
@@ -207,6 +214,7 @@ def configure(
         "timeouts": timeouts,
         "digits": digits,
         "buckets": buckets,
+        "shared": shared,
         "max_series": max_series,
         "process_metrics": process_metrics,
         "resources": resources,
@@ -226,7 +234,11 @@ def configure(
                 )
             return
         if settings.enabled:
-            _start(settings)
+            try:
+                _start(settings)
+            except BaseException:
+                _leave()
+                raise
         _runtime.settings = settings
         for name, doubt in doubts(os.environ).items():
             if name not in _runtime.doubted:
@@ -239,7 +251,8 @@ def _start(settings: Settings) -> None:
     from agentmon.record.registry import Registry  # noqa: PLC0415
 
     registry = Registry(settings.layout, perf_counter_ns, settings.max_series)
-    answering = _answering(settings, registry)
+    _runtime.member = member = _joined(settings, registry)
+    answering = _answering(settings, registry, member)
     pushing = _pushing(settings, answering)
     ACTIVE.conventions = Conventions(settings.semconv)
     spans, watch = _spans(settings, registry)
@@ -247,6 +260,8 @@ def _start(settings: Settings) -> None:
         _runtime.server = _served(settings, answering, settings.serve)
     _runtime.registry = registry
     _runtime.endpoint = answering
+    if member is not None:
+        member.start()
     if settings.resources:
         from agentmon.observe.sampler import Sampler  # noqa: PLC0415  # loads psutil
 
@@ -434,24 +449,66 @@ def _where_spans_go(settings: Settings) -> str:
     return "to " + ", ".join(str(each) for each in settings.traces.to)
 
 
-def _answering(settings: Settings, registry: Registry) -> Endpoint:
+def _joined(settings: Settings, registry: Registry) -> Member | None:
+    """This process among those that share their counts; None where it is alone."""
+    if settings.shared is None:
+        return None
+    from agentmon.record.shared.member import Member  # noqa: PLC0415  # few share
+
+    try:
+        return Member(Path(settings.shared), registry, settings.max_series, _succeed)
+    except OSError as error:
+        registry.drop("not_shared", 1)
+        logger.warning(
+            "agentmon: counts are not shared: %s: %s; this process shows its own only",
+            settings.shared,
+            error,
+        )
+        return None
+
+
+def _leave() -> None:
+    """Share counts no more."""
+    member, _runtime.member = _runtime.member, None
+    if member is not None:
+        member.close()
+
+
+def _succeed() -> None:
+    """Serve, if that is asked for and whoever did so before has ended."""
+    with _runtime.lock:
+        settings, answering = _runtime.settings, _runtime.endpoint
+        if (
+            settings is not None
+            and answering is not None
+            and settings.serve is not None
+            and _runtime.server is None
+        ):
+            _runtime.server = _served(settings, answering, settings.serve, again=True)
+
+
+def _answering(settings: Settings, registry: Registry, member: Member | None) -> Endpoint:
     """What answers requests about the registry, whoever serves it."""
     from agentmon.export.access import Gate  # noqa: PLC0415  # as long as nothing is recorded
     from agentmon.export.respond import Endpoint  # noqa: PLC0415  # likewise
 
     return Endpoint(
-        registry,
+        registry if member is None else member.merged,
         service=settings.service,
         region=settings.region,
         spans=_spans_mode,
-        process_metrics=settings.process_metrics,
+        # Those of whoever happens to answer would jump from one process to the next.
+        process_metrics=settings.process_metrics and member is None,
+        own=None if member is None else registry,
         gate=Gate(settings.access),
         native_histograms=settings.native_histograms,
         health=_health,
     )
 
 
-def _served(settings: Settings, answering: Endpoint, address: str) -> Server | None:
+def _served(
+    settings: Settings, answering: Endpoint, address: str, *, again: bool = False
+) -> Server | None:
     """A server of the endpoint; None where it may do without and the address cannot be had."""
     from agentmon.export.server import Server, parse_address  # noqa: PLC0415  # only to serve
 
@@ -463,6 +520,10 @@ def _served(settings: Settings, answering: Endpoint, address: str) -> Server | N
     try:
         return Server(answering, *parse_address(address), gate=answering.gate, tls=tls)
     except EndpointError as error:
+        if settings.shared is not None:
+            if not again:
+                logger.info("agentmon: another process serves, or none can: %s", error)
+            return None
         if not settings.serve_optional:
             raise
         logger.warning("agentmon: goes on without serving: %s", error)
@@ -559,11 +620,12 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
         checker.close()
     for each, seconds in _shares(outlets, until):
         each.close(seconds)
+    if server is not None:
+        server.close()
+    _leave()
     with _runtime.lock:
         if _runtime.settings is None:  # else it was configured anew meanwhile
             _runtime.registry = None
-    if server is not None:
-        server.close()
 
 
 def watch_loop(loop: asyncio.AbstractEventLoop | None = None, name: str = "main") -> LoopWatch:
@@ -768,6 +830,8 @@ def statistics(
     registry = ACTIVE.registry
     if registry is None:
         return []
+    if _runtime.member is not None and registry is _runtime.registry:
+        registry = _runtime.member.merged
     found: list[OperationSummary] = []
     by_kind: dict[str, list[tuple[OperationSnapshot, Statistics]]] = {}
     for operation in registry.snapshot().operations:
@@ -816,7 +880,10 @@ def _after_fork_in_child() -> None:
     _runtime.registry = fresh
     if _runtime.sampler is not None:
         _runtime.sampler.start()
-    _runtime.endpoint = _answering(settings, fresh)
+    if _runtime.member is not None:
+        _runtime.member.abandon()
+        _runtime.member = _joined(settings, fresh)
+    _runtime.endpoint = _answering(settings, fresh, _runtime.member)
     if _runtime.pushing is not None:
         _runtime.pushing.families = _runtime.endpoint.families
     failures, events = ACTIVE.failures, ACTIVE.events
@@ -831,5 +898,7 @@ def _after_fork_in_child() -> None:
         events=events,
         spending=_spending(settings, fresh),
     )
+    if _runtime.member is not None:
+        _runtime.member.start()
     if _runtime.checker is not None:
         _runtime.checker.abandon()

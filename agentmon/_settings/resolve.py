@@ -52,6 +52,7 @@ class Settings:
         interrupts: Exceptions by which programs steer themselves.
         timeouts: Exceptions that mean a timeout.
         layout: Cells and classic buckets of the histograms.
+        shared: Folder in which processes share their counts, or None.
         max_series: The most series kept.
         process_metrics: Whether the endpoint shows ``process_*`` and ``python_*`` too.
         resources: Seconds between two samples of resources; 0 for none.
@@ -80,6 +81,7 @@ class Settings:
     interrupts: tuple[type[BaseException], ...] = ()
     timeouts: tuple[type[BaseException], ...] = ()
     layout: Layout = field(default_factory=Layout)
+    shared: str | None = None
     max_series: int = MAX_SERIES
     process_metrics: bool = True
     resources: float = 15.0

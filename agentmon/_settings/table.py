@@ -243,6 +243,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Upper edges of the classic buckets in seconds, rising, at most 255, below 24 h.",
     ),
     Setting(
+        name="shared",
+        variables={"AGENTMON_SHARED_DIR": v.just},
+        check=v.folder_of,
+        allowed="a folder",
+        shown="nothing is shared",
+        help="Folder in which several processes share their counts, so that each of them shows "
+        "those of all.",
+    ),
+    Setting(
         name="max_series",
         check=v.whole_of(1),
         default=MAX_SERIES,

@@ -14,6 +14,7 @@ import inspect
 import sys
 import types
 from collections.abc import AsyncGenerator, Callable, Generator
+from sys import byteorder
 from time import perf_counter_ns
 from typing import Any
 
@@ -32,6 +33,7 @@ from agentmon.instrumentation.call import (
 from agentmon.instrumentation.site import Site
 from agentmon.model.outcome import ERROR
 from agentmon.record.limits import FULL
+from agentmon.record.shared.form import LONGEST
 
 __all__ = ["wrap"]
 
@@ -137,10 +139,20 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
             del live[key]
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
-            plain = recorder.plain
-            plain.append(ended_ns - begun_ns)
-            if len(plain) >= FULL:
-                recorder.relieve()
+            write = recorder.write
+            if write is None:
+                plain = recorder.plain
+                plain.append(ended_ns - begun_ns)
+                if len(plain) >= FULL:
+                    recorder.relieve()
+            else:  # as `Recorder.keep` does
+                duration_ns = ended_ns - begun_ns
+                if duration_ns > LONGEST:
+                    duration_ns = LONGEST
+                try:
+                    write((recorder.tag + duration_ns).to_bytes(8, byteorder))
+                except ValueError:
+                    recorder.spill(duration_ns)
         except BaseException as error:
             if key in live:
                 try:
@@ -187,10 +199,20 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
             del live[key]
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
-            plain = recorder.plain
-            plain.append(ended_ns - begun_ns)
-            if len(plain) >= FULL:
-                recorder.relieve()
+            write = recorder.write
+            if write is None:
+                plain = recorder.plain
+                plain.append(ended_ns - begun_ns)
+                if len(plain) >= FULL:
+                    recorder.relieve()
+            else:  # as `Recorder.keep` does
+                duration_ns = ended_ns - begun_ns
+                if duration_ns > LONGEST:
+                    duration_ns = LONGEST
+                try:
+                    write((recorder.tag + duration_ns).to_bytes(8, byteorder))
+                except ValueError:
+                    recorder.spill(duration_ns)
         except BaseException as error:
             if key in live:
                 try:
