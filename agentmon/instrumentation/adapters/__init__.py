@@ -7,6 +7,7 @@ everything that it wraps can be unwrapped again.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from threading import RLock
@@ -26,6 +27,7 @@ __all__ = ["ADAPTERS", "instrument", "uninstrument"]
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "aiohttp": ("aiohttp", "aiohttp"),
     "httpx": ("httpx", "httpx"),
+    "langchain": ("langchain_core.callbacks", "langchain"),
     "redis": ("redis", "redis"),
     "requests": ("requests", "requests"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
@@ -47,8 +49,8 @@ def instrument(*libraries: str, names: Mapping[str, str] | None = None) -> None:
     changes nothing but the names.
 
     Args:
-        libraries: ``aiohttp``, ``httpx``, ``redis``, ``requests``, ``sqlalchemy``, ``sqlite3``, or
-            ``auto`` for all of them.
+        libraries: ``aiohttp``, ``httpx``, ``langchain`` (LangGraph is a part of it), ``redis``,
+            ``requests``, ``sqlalchemy``, ``sqlite3``, or ``auto`` for all of them.
         names: What to call dependencies instead of what they are called by default, such as
             ``{"127.0.0.1:5432": "orders-db"}``; they are added to those given before.
 
@@ -103,8 +105,6 @@ def _known() -> str:
 
 def _await(library: str) -> None:
     """Wrap the library once it is loaded, which may be already."""
-    import wrapt  # noqa: PLC0415  # only where something is instrumented
-
     module_name, _ = ADAPTERS[library]
 
     def loaded(module: ModuleType) -> None:
@@ -112,14 +112,14 @@ def _await(library: str) -> None:
             if library in _wanted and _wanted[library] is None:
                 _wanted[library] = _wrapped(library, module)
 
-    if library in _hooked:  # a hook cannot be taken back, so there is one at most
-        import sys  # noqa: PLC0415  # likewise
+    module = sys.modules.get(module_name)
+    if module is not None:
+        loaded(module)
+    elif library not in _hooked:  # a hook cannot be taken back, so there is one at most
+        import wrapt  # noqa: PLC0415  # only where something is waited for
 
-        if (module := sys.modules.get(module_name)) is not None:
-            loaded(module)
-        return
-    _hooked.add(library)
-    wrapt.register_post_import_hook(loaded, module_name)
+        _hooked.add(library)
+        wrapt.register_post_import_hook(loaded, module_name)
 
 
 def _wrapped(library: str, module: ModuleType) -> Patches:
