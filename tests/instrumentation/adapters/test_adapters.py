@@ -68,3 +68,4 @@ def test_a_library_with_other_insides_is_left_alone_and_counted(
     agentmon.instrument("odd")
     assert vars(odd.Client)["send"] is len  # type: ignore[attr-defined]
     assert recorded.value("agentmon_dropped_total", reason="adapter_failed") == 1
+    agentmon.uninstrument("odd")
