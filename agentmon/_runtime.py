@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agentmon.export.wsgi import WSGIApplication
     from agentmon.instrumentation.active import Watch
     from agentmon.instrumentation.content import Content
+    from agentmon.instrumentation.metering import Metering
     from agentmon.instrumentation.span import Spans
     from agentmon.instrumentation.spending import Spending
     from agentmon.model.health import Health
@@ -138,6 +139,8 @@ def configure(
     process_metrics: bool = True,
     resources: float | Literal[False] | None = None,
     storage: Mapping[str, str | os.PathLike[str]] | None = None,
+    agent_cpu: bool | None = None,
+    agent_memory: int | None = None,
 ) -> None:
     """
     Start recording, and serving if an address is given.
@@ -186,6 +189,9 @@ def configure(
         resources: Sample what the process and its host use each so many seconds, in a thread;
             False for not at all. Else ``AGENTMON_RESOURCES``; else 15.
         storage: Paths whose size is sampled too, by name. Else ``AGENTMON_STORAGE``.
+        agent_cpu: Measure the CPU time of each agent. Else ``AGENTMON_AGENT_CPU``; else no.
+        agent_memory: Measure the memory that agents allocate in one of so many calls of each.
+            Else ``AGENTMON_AGENT_MEMORY``; else 0, for none.
 
     Raises:
         ConfigError: If an argument or variable cannot be used, if agentmon is configured otherwise
@@ -219,6 +225,8 @@ def configure(
         "process_metrics": process_metrics,
         "resources": resources,
         "storage": storage,
+        "agent_cpu": agent_cpu,
+        "agent_memory": agent_memory,
     }
     settings = resolve(os.environ, arguments)
     with _runtime.lock:
@@ -278,6 +286,7 @@ def _start(settings: Settings) -> None:
     failures = FailureLog(events) if settings.failure_logs else None
     ACTIVE.redact = settings.redact
     ACTIVE.content = _content(settings)
+    ACTIVE.metering = _metering(settings, registry)
     ACTIVE.user_key = settings.user_key
     ACTIVE.turn_on(
         registry,
@@ -401,6 +410,15 @@ def _spending(settings: Settings, registry: Registry) -> Spending:
     from agentmon.instrumentation.spending import Spending  # noqa: PLC0415  # only to record
 
     return Spending(registry, settings.prices or shipped())
+
+
+def _metering(settings: Settings, registry: Registry) -> Metering | None:
+    """What measures agents, if that is asked for."""
+    if not settings.agent_cpu and not settings.agent_memory:
+        return None
+    from agentmon.instrumentation.metering import Metering  # noqa: PLC0415  # few ask for it
+
+    return Metering(registry, cpu=settings.agent_cpu, memory=settings.agent_memory)
 
 
 def _content(settings: Settings) -> Content | None:
@@ -889,6 +907,7 @@ def _after_fork_in_child() -> None:
     failures, events = ACTIVE.failures, ACTIVE.events
     if failures is not None:
         failures.abandon()
+    ACTIVE.metering = _metering(settings, fresh)
     ACTIVE.turn_on(
         fresh,
         ACTIVE.classifier,

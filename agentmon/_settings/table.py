@@ -284,6 +284,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         shown="none",
         help="Paths whose size is sampled with the resources.",
     ),
+    Setting(
+        name="agent_cpu",
+        variables={"AGENTMON_AGENT_CPU": v.flag},
+        check=v.flag_of,
+        default=False,
+        allowed=f"True or False; as a variable {_FLAG}",
+        help="Measure the [CPU time of each agent](../resources.md#cpu-time-of-agents).",
+    ),
+    Setting(
+        name="agent_memory",
+        variables={"AGENTMON_AGENT_MEMORY": v.whole},
+        check=v.whole_of(0),
+        default=0,
+        allowed="a whole number, 0 for none",
+        help="Measure the [memory that agents allocate](../resources.md#memory-of-agents) in one "
+        "of so many calls of each.",
+    ),
 )
 
 RESOURCE: Final = Setting(

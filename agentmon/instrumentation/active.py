@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.coordination import Coordination
     from agentmon.instrumentation.desk import Desk
     from agentmon.instrumentation.failure_log import FailureLog
+    from agentmon.instrumentation.metering import Metering
     from agentmon.instrumentation.site import Site
     from agentmon.instrumentation.span import Spans
     from agentmon.instrumentation.spending import Spending
@@ -85,6 +86,7 @@ class Active:
         "followers",
         "heeded",
         "lock",
+        "metering",
         "mode",
         "plain_block",
         "redact",
@@ -116,6 +118,9 @@ class Active:
         self.aftermath: Aftermath | None = None
         #: How many wait for a call to succeed: while any does, no call takes the fast path.
         self.heeded = 0
+        #: Measures what agents use of processor and memory, if that is asked for: then no call
+        #: takes the fast path.
+        self.metering: Metering | None = None
         #: Prices what model calls use, and tells tasks of it.
         self.spending: Spending | None = None
         #: Keeps tasks; made for the first of them.
@@ -187,7 +192,7 @@ class Active:
             self._switch(OFF)
             self.registry = None
             self._make_spans(None)
-            self.watch = None
+            self.watch = self.metering = None
             self.content = self.redact = self.user_key = None
             self.failures = None
             self.events = None

@@ -13,6 +13,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agentmon.errors import DeclarationError
+from agentmon.instrumentation.active import ACTIVE
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -57,7 +58,7 @@ def carry(fn: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(fn)
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
-        return context.copy().run(fn, *args, **kwargs)
+        return context.copy().run(_run, fn, *args, **kwargs)
 
     return carried
 
@@ -90,7 +91,16 @@ def carrying(executor: E) -> E:
     submit: Callable[..., Any] = executor.submit
 
     def submit_carried(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        return submit(copy_context().run, fn, *args, **kwargs)
+        return submit(copy_context().run, _run, fn, *args, **kwargs)
 
     executor.submit = submit_carried  # type: ignore[method-assign]
     return executor
+
+
+def _run(fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+    """Run a function for the agent that is current, wherever that is measured."""
+    metering = ACTIVE.metering
+    if metering is None:
+        return fn(*args, **kwargs)
+    result: R = metering.call("", fn, args, kwargs)
+    return result

@@ -171,6 +171,8 @@ class Operation:
             self._packing(call)
         try:
             self._entered[call] = activate(call)
+            if ACTIVE.metering is not None:
+                ACTIVE.metering.enter(call)
         except BaseException as error:  # raised by a signal handler: there will be no exit
             CURRENT.set(around)
             end_call(call, ACTIVE.clock(), error)
@@ -193,6 +195,8 @@ class Operation:
         else:  # left in another context than entered
             call, before = entered.popitem()
         try:
+            if ACTIVE.metering is not None:
+                ACTIVE.metering.leave(call)
             deactivate(call, before)
         finally:
             end_call(call, ended_ns, error)

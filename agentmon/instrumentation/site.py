@@ -71,6 +71,7 @@ class Site:
             mode is METRICS
             and self.naming is None
             and not ACTIVE.heeded
+            and ACTIVE.metering is None
             and not self.seen
             # Whose successes say that it is up; and it takes long compared with this.
             and self.declaration.kind != "dependency"

@@ -14,15 +14,17 @@ import inspect
 import sys
 import types
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import nullcontext
 from sys import byteorder
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentmon.errors import DeclarationError
 from agentmon.instrumentation.active import ACTIVE, OFF
 from agentmon.instrumentation.call import (
     CURRENT,
     IDLE,
+    Call,
     Standing,
     begin,
     end_call,
@@ -35,7 +37,12 @@ from agentmon.model.outcome import ERROR
 from agentmon.record.limits import FULL
 from agentmon.record.shared.form import LONGEST
 
+if TYPE_CHECKING:
+    from agentmon.instrumentation.metering import Meter
+
 __all__ = ["wrap"]
+
+_UNMETERED = nullcontext()
 
 
 def wrap(site: Site, target: Any) -> Any:
@@ -124,6 +131,8 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
             seen = site.seen or (parent is not None and parent.scope.watching)
             block = active.plain_block if seen else active.block
             with block(site if site.naming is None else site.named(args, kwargs)):
+                if active.metering is not None:
+                    return active.metering.call(site.declaration.kind, fn, args, kwargs)
                 if active.content is not None and site.declaration.kind == "tool":
                     return active.content.observe(fn, args, kwargs)
                 return fn(*args, **kwargs)
@@ -167,12 +176,14 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_coroutine_function(  # noqa: C901, PLR0915  # what runs most is written out
+    site: Site, fn: Callable[..., Any]
+) -> Callable[..., Any]:
     active = ACTIVE
     get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
     clock = perf_counter_ns  # the only clock there is while the mode is METRICS
 
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912  # likewise
         parent = get()
         recorder = site.fast.get(None if parent is None else parent.scope)
         if recorder is None:
@@ -181,6 +192,9 @@ def _wrap_coroutine_function(site: Site, fn: Callable[..., Any]) -> Callable[...
             seen = site.seen or (parent is not None and parent.scope.watching)
             block = active.plain_block if seen else active.block
             with block(site if site.naming is None else site.named(args, kwargs)):
+                if active.metering is not None:
+                    kind = site.declaration.kind
+                    return await active.metering.call_async(kind, fn, args, kwargs)
                 if active.content is not None and site.declaration.kind == "tool":
                     return await active.content.observe_async(fn, args, kwargs)
                 return await fn(*args, **kwargs)
@@ -239,13 +253,14 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if ACTIVE.content is not None and call.kind == "tool":
             ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
+        meter = _meter(call)
         sent: Any = None
         thrown: BaseException | None = None
         try:
             # As `yield from` does, save that the call is current while the generator runs only.
             while True:
                 try:
-                    with standing:
+                    with standing, meter or _UNMETERED:
                         item = generator.send(sent) if thrown is None else generator.throw(thrown)
                 except StopIteration as stop:
                     result = stop.value
@@ -274,6 +289,7 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
         if ACTIVE.content is not None and call.kind == "tool":
             ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
+        meter = _meter(call)
         sent: Any = None
         thrown: BaseException | None = None
         try:
@@ -281,9 +297,10 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
                 try:
                     with standing:
                         if thrown is None:
-                            item = await _asend(generator, sent)
+                            step = _asend(generator, sent)
                         else:
-                            item = await generator.athrow(thrown)
+                            step = generator.athrow(thrown)
+                        item = await (step if meter is None else meter.awaiting(step))
                 except StopAsyncIteration:
                     break
                 thrown = None
@@ -300,6 +317,12 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
             thrown = left = None  # an exception that holds this frame is not held by it
 
     return wrapper
+
+
+def _meter(call: Call) -> Meter | None:
+    """What takes the steps of a generator, if that is asked for."""
+    metering = ACTIVE.metering
+    return None if metering is None or call is IDLE else metering.meter_of_steps(call)
 
 
 def _asend(generator: AsyncGenerator[Any, Any], sent: Any) -> Any:
