@@ -109,19 +109,17 @@ class Spending:
         if spender is not None:
             spender.spend(recorder.scope, picos, tokens, 0)
 
-    def cpu(self, scope: Scope, ns: int) -> None:
+    def cpu(self, scope: Scope, ns: int, spender: Spender | None) -> None:
         """
         Take note of CPU time that an agent used.
 
         Args:
             scope: The agent, and the workflow around it.
             ns: How much, in nanoseconds; each is said once.
+            spender: What it was used for.
         """
-        if ns <= 0:
-            return
         with self._lock:
             self._cpu[scope.agent] = self._cpu.get(scope.agent, 0) + ns
-        spender = SPENDER.get()
         if spender is not None:
             spender.spend(scope, 0, 0, ns)
 

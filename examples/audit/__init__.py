@@ -20,6 +20,6 @@ from __future__ import annotations
 
 from examples.audit.failures import NeedsHuman
 from examples.audit.ledger import Ledger
-from examples.audit.workflow import Totals, audit_for, run
+from examples.audit.workflow import PRICES, Totals, audit_for, run
 
-__all__ = ["Ledger", "NeedsHuman", "Totals", "audit_for", "run"]
+__all__ = ["PRICES", "Ledger", "NeedsHuman", "Totals", "audit_for", "run"]

@@ -13,7 +13,7 @@ import warnings
 import agentmon
 from examples.audit import summary
 from examples.audit.failures import NeedsHuman
-from examples.audit.workflow import Totals, audit_for
+from examples.audit.workflow import PRICES, Totals, audit_for
 
 
 def main() -> int:
@@ -27,7 +27,9 @@ def main() -> int:
         return 2
     address = os.environ.get("AUDIT_SERVE", "127.0.0.1:9464")
     try:
-        agentmon.configure(service="audit", serve=address, interrupts=(NeedsHuman,))
+        agentmon.configure(
+            service="audit", serve=address, interrupts=(NeedsHuman,), prices=PRICES
+        )
     except agentmon.AgentmonError as error:
         print(f"Cannot serve on {address}: {error}", file=sys.stderr)
         print("AUDIT_SERVE=127.0.0.1:0 chooses a free port.", file=sys.stderr)

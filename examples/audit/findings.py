@@ -19,11 +19,13 @@ class Case:
         package: Its metadata.
         sources: Its files, whether or not they could be read.
         attempt: 1 at first; 2 when a finding comes back from review.
+        audit: Id of the audit that it is part of.
     """
 
     package: Package
     sources: tuple[Path, ...]
     attempt: int = 1
+    audit: str = ""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,9 @@ class Reviewer:
         of_report = environment.model.embed(report)
         of_source = environment.model.embed(package.documentation)
         likeness = sum(x * y for x, y in zip(of_report, of_source, strict=True))
+        agentmon.score(
+            "likeness", min(1.0, max(0.0, likeness)), evaluator="reviewer", agent="writer"
+        )
         if likeness < self._likeness:
             return Review((f"likeness {likeness:.2f}",))
         return Review(())

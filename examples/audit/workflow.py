@@ -25,7 +25,7 @@ from examples.audit.reviewer import Reviewer
 from examples.audit.senior import SeniorDesk
 from examples.audit.service import LookupService
 
-__all__ = ["Audit", "Totals", "audit_for", "run"]
+__all__ = ["PRICES", "Audit", "Audited", "Totals", "audit_for", "run"]
 
 #: Each computes, and so takes turns with the thread that serves the metrics.
 THREADS = 2
@@ -33,6 +33,19 @@ THREADS = 2
 #: Most files, and largest file in bytes, that each attempt reads.
 FILES = {1: 80, 2: 100_000}
 BYTES = {1: 150_000, 2: 300_000}
+
+#: What an audit is worth to whoever asked for it, in USD.
+VALUE = 20.0
+
+#: What the models and the computing cost; the models are the program's own, so nobody else knows.
+PRICES = {
+    "version": "audit",
+    "models": {
+        "extract-1": {"input": "0.20", "cached": "0.02", "output": "0.80"},
+        "hash-64": {"input": "0.01"},
+    },
+    "compute": {"cpu_second": "0.000012"},
+}
 
 
 @dataclass
@@ -59,6 +72,20 @@ class Totals:
     waiting: int = 0
 
 
+@dataclass(frozen=True)
+class Audited:
+    """
+    What came of one audit.
+
+    Args:
+        task_id: Id of the task that it was.
+        accepted: Share of its findings that the reviewer accepted.
+    """
+
+    task_id: str
+    accepted: float
+
+
 class Audit:
     """
     One team of agents.
@@ -79,20 +106,26 @@ class Audit:
         self._desk.close()
 
     @agentmon.workflow("audit")
-    async def run(self) -> None:
+    async def run(self) -> Audited:
         """
-        Audit one package.
+        Audit one package: a task, within which each finding and the report are tasks again.
 
         Raises:
             NoSources: If there is nothing to read in it.
         """
-        package = await self.plan()
-        case = await self.read(Case(package, ()))
-        findings = await self.analyse(case)
-        for module, finding in zip(analysers.ALL, findings, strict=True):
-            await self.review(case, module.NAME, module.analyse, finding)
-        if package.documentation:
-            await self.report(package)
+        async with agentmon.task("audit", value=VALUE) as task:
+            package = await self.plan()
+            case = await self.read(Case(package, (), audit=task.id))
+            findings = await self.analyse(case)
+            accepted = [
+                await self.review(case, module.NAME, module.analyse, finding)
+                for module, finding in zip(analysers.ALL, findings, strict=True)
+            ]
+            if package.documentation:
+                await self.report(case)
+            if all(accepted):
+                agentmon.business_event("no_person_needed")
+            return Audited(task.id, sum(accepted) / len(accepted))
 
     @agentmon.step("plan")
     async def plan(self) -> Package:
@@ -122,7 +155,7 @@ class Audit:
     async def analyse(self, case: Case) -> list[Finding | BaseException]:
         """All analysers at once; what one of them raises becomes its result."""
         findings: list[Finding | BaseException] = await asyncio.gather(
-            *(module.analyse(self._environment, case) for module in analysers.ALL),
+            *(self._find(case, module.NAME, module.analyse) for module in analysers.ALL),
             return_exceptions=True,
         )
         return findings
@@ -134,12 +167,12 @@ class Audit:
         analyser: str,
         analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]],
         finding: Finding | BaseException,
-    ) -> None:
+    ) -> bool:
         """Have a finding checked; when rejected, done again; when rejected again, escalated."""
-        decision, summary = "accepted", await self._check(finding)
+        decision, summary = "accepted", await self._check(case, analyser, finding)
         if summary is None:
             self._totals.reworked += 1
-            decision, summary = "reworked", await self.rework(case, analyse)
+            decision, summary = "reworked", await self.rework(case, analyser, analyse)
         if summary is None:
             self._totals.escalated += 1
             decision, summary = "escalated", await self.escalate(case, analyser)
@@ -147,18 +180,22 @@ class Audit:
         await self._environment.in_thread(
             tools.store_finding, self._environment, case.package, analyser, decision, summary
         )
+        return decision != "escalated"
 
     @agentmon.step("rework")
     async def rework(
-        self, case: Case, analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]]
+        self,
+        case: Case,
+        analyser: str,
+        analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]],
     ) -> str | None:
         """Read more, analyse again, check again; None if that was not enough."""
         again = await self.read(replace(case, attempt=2))
         try:
-            finding: Finding | BaseException = await analyse(self._environment, again)
+            finding: Finding | BaseException = await self._find(again, analyser, analyse)
         except (AuditError, asyncio.TimeoutError) as error:
             finding = error
-        return await self._check(finding)
+        return await self._check(case, analyser, finding)
 
     @agentmon.step("escalate")
     async def escalate(self, case: Case, analyser: str) -> str:
@@ -170,23 +207,43 @@ class Audit:
             return f"waits for a person: {question}"
 
     @agentmon.step("report")
-    async def report(self, package: Package) -> None:
+    async def report(self, case: Case) -> None:
         """Describe the package; a description that misses the point is written again, longer."""
-        environment = self._environment
+        environment, package = self._environment, case.package
         for max_tokens in (40, 120, 360):
-            text = await environment.in_thread(writer.compose, environment, package, max_tokens)
+            async with agentmon.task("report", id=f"{case.audit}/report", agent="writer") as task:
+                text = await environment.in_thread(writer.compose, environment, package, max_tokens)
             review = await environment.in_thread(self._reviewer.compare, environment, package, text)
             if review.accepted:
                 break
             self._totals.reworked += 1
+            agentmon.rework(task, reason="rejected")
 
-    async def _check(self, finding: Finding | BaseException) -> str | None:
+    async def _find(
+        self,
+        case: Case,
+        analyser: str,
+        analyse: Callable[[Environment, Case], Coroutine[Any, Any, Finding]],
+    ) -> Finding:
+        """One finding is one task; done again, it is the same one."""
+        async with agentmon.task("finding", id=f"{case.audit}/{analyser}", agent=analyser):
+            return await analyse(self._environment, case)
+
+    async def _check(
+        self, case: Case, analyser: str, finding: Finding | BaseException
+    ) -> str | None:
         """The summary of a finding that passes review; None for one that does not."""
         if isinstance(finding, (AuditError, asyncio.TimeoutError)):
             return None
         if isinstance(finding, BaseException):
             raise finding
         review = await self._environment.in_thread(self._reviewer.check, finding)
+        agentmon.score("accepted", float(review.accepted), evaluator="reviewer", agent=analyser)
+        agentmon.score("coverage", finding.coverage, evaluator="reviewer", agent=analyser)
+        family = case.package.name.partition("-")[0].partition(":")[0]
+        agentmon.consistency(
+            (analyser, family), score=finding.coverage, dimension="coverage", agent=analyser
+        )
         return finding.summary if review.accepted else None
 
 
@@ -253,17 +310,20 @@ async def _audit_continuously(
 ) -> None:
     """Audit package after package, several at a time."""
 
-    async def work(audit: Audit) -> None:
-        while packages is None or totals.begun < packages:
-            totals.begun += 1
-            try:
-                await audit.run()
-                totals.finished += 1
-            except AuditError:
-                totals.failed += 1
+    async def work(audit: Audit, requester: int) -> None:
+        async with agentmon.session(user=f"requester {requester}") as session:
+            while packages is None or totals.begun < packages:
+                totals.begun += 1
+                try:
+                    async with session.turn():
+                        audited = await audit.run()
+                    totals.finished += 1
+                    agentmon.feedback(stars=1 + 4 * audited.accepted, task=audited.task_id)
+                except AuditError:
+                    totals.failed += 1
 
     async with _opened(only, totals) as audit:
-        workers = [asyncio.ensure_future(work(audit)) for _ in range(concurrency)]
+        workers = [asyncio.ensure_future(work(audit, n)) for n in range(concurrency)]
         try:
             await asyncio.gather(*workers)
         finally:

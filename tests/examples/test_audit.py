@@ -31,7 +31,7 @@ KINDS = {
 COMPARED = """
 import asyncio, json, sys, urllib.request
 import agentmon
-from examples.audit import Ledger, NeedsHuman, Totals, audit_for
+from examples.audit import PRICES, Ledger, NeedsHuman, Totals, audit_for
 
 limits = json.loads(sys.argv[1])
 calls = limits.pop("calls", None)
@@ -45,7 +45,7 @@ async def work():
         auditing.cancel()
     await asyncio.gather(auditing, return_exceptions=bool(calls))
 
-agentmon.configure(serve="127.0.0.1:0", interrupts=(NeedsHuman,))
+agentmon.configure(serve="127.0.0.1:0", interrupts=(NeedsHuman,), prices=PRICES)
 with ledger.watching():
     asyncio.run(work())
 with urllib.request.urlopen(agentmon.endpoint() + "/metrics") as answer:
@@ -101,6 +101,60 @@ def test_counts_of_finished_audits_are_exact() -> None:
     }
     assert tokens["input"] > tokens["cached"] > 0
     assert tokens["output"] > 0
+
+
+def read(metrics: str, sample: str, *, by: str = "", **labels: str) -> dict[str, float]:
+    """The sums of a sample by one of its labels."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(metrics):
+        for each in family.samples:
+            if each.name == sample and labels.items() <= each.labels.items():
+                key = each.labels.get(by, "")
+                found[key] = found.get(key, 0) + each.value
+    return found
+
+
+def test_tasks_scores_users_and_cost_are_exact() -> None:
+    """What agentmon says of work and quality follows from the independent count of the calls."""
+    n = 2 * len(SMALL)
+    ledger, metrics = compare(packages=n, only=SMALL)
+    audits = ledger["workflow", "audit", "ok"]
+    reworked = ledger["step", "rework", "ok"]
+    escalated = sum(v for (kind, name, _), v in ledger.items() if (kind, name) == ("step", "escalate"))
+    reports = ledger["step", "report", "ok"]
+    assert read(metrics, "agentmon_task_begun_total", by="task") == {
+        "audit": audits,
+        "finding": 5 * audits,
+        "report": reports,
+    }
+    ended = read(metrics, "agentmon_task_ended_total", by="task")
+    assert ended["finding"] == 5 * audits + reworked
+    assert read(metrics, "agentmon_task_reworked_total", by="reason", task="finding") == (
+        {"attempted_again": reworked} if reworked else {}
+    )
+    assert read(metrics, "agentmon_task_value_total", result="completed") == {"": 20.0 * audits}
+    assert read(metrics, "agentmon_task_in_flight", task="audit") == {"": 0}
+    checks = ledger["agent", "reviewer", "ok"]
+    scores = read(metrics, "agentmon_evaluation_score_ratio_count", by="dimension")
+    assert scores["accepted"] == scores["coverage"]
+    assert scores["coverage"] + scores["likeness"] == checks
+    stars = read(metrics, "agentmon_feedback_score_ratio_sum", scale="stars")[""]
+    assert stars == pytest.approx(audits - escalated / 5)
+    assert read(metrics, "agentmon_turns_total")[""] == audits
+    assert read(metrics, "agentmon_sessions_ended_total", by="result") == {"completed": 3}
+    tokens = read(metrics, "agentmon_model_tokens_total", by="token_type", model="extract-1")
+    words = read(metrics, "agentmon_model_tokens_total", by="token_type", model="hash-64")
+    bill = {
+        "input": ((tokens["input"] - tokens["cached"]) * 0.2 + words["input"] * 0.01) / 1e6,
+        "cached": tokens["cached"] * 0.02 / 1e6,
+        "output": tokens["output"] * 0.8 / 1e6,
+    }
+    cost = read(metrics, "agentmon_cost_total", by="cost_type")
+    assert cost.pop("compute") > 0
+    assert cost == pytest.approx(bill, rel=1e-12)
+    assert read(metrics, "agentmon_unpriced_tokens_total") == {}
+    spent = read(metrics, "agentmon_task_cost_total", by="task")
+    assert sum(spent.values()) == pytest.approx(sum(bill.values()), rel=1e-12)
 
 
 def test_counts_of_cancelled_audits_are_exact() -> None:
