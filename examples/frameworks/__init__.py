@@ -1,0 +1,1 @@
+"""Agents built with frameworks, measured without a line changed in them."""
