@@ -120,7 +120,9 @@ def test_tasks_scores_users_and_cost_are_exact() -> None:
     ledger, metrics = compare(packages=n, only=SMALL)
     audits = ledger["workflow", "audit", "ok"]
     reworked = ledger["step", "rework", "ok"]
-    escalated = sum(v for (kind, name, _), v in ledger.items() if (kind, name) == ("step", "escalate"))
+    escalated = sum(
+        v for (kind, name, _), v in ledger.items() if (kind, name) == ("step", "escalate")
+    )
     reports = ledger["step", "report", "ok"]
     assert read(metrics, "agentmon_task_begun_total", by="task") == {
         "audit": audits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -177,3 +178,29 @@ def test_computing_costs_its_declared_price(
     endpoint.start(prices={"compute": {"cpu_second": "0.0001"}})
     assert endpoint.value("agentmon_cost_total", cost_type="compute") == 0.0002
     assert endpoint.value("agentmon_cost_total", cost_type="compute") == 0.0005
+
+
+@pytest.mark.drives("agentmon_task_cpu_seconds_total")
+def test_cpu_time_of_agents_is_that_of_their_task_and_costs(endpoint: Endpoint) -> None:
+    """What is attributed to an agent within a task is the task's, at the price of computing."""
+    endpoint.start(agent_cpu=True, prices={"compute": {"cpu_second": "0.5"}})
+
+    @agentmon.agent("busy")
+    def busy() -> int:
+        until = time.thread_time() + 0.02
+        n = 0
+        while time.thread_time() < until:
+            n += 1
+        return n
+
+    with agentmon.task("answer"):
+        assert busy()
+    used = endpoint.value("agentmon_agent_cpu_seconds_total", agent="busy", share="self")
+    assert used is not None
+    assert used >= 0.02
+    labels = {"task": "answer", "agent": "busy", "result": "completed"}
+    assert endpoint.value("agentmon_task_cpu_seconds_total", **labels) == used
+    cost = used * 0.5
+    assert endpoint.value("agentmon_task_cost_total", **labels) == pytest.approx(cost, abs=1e-11)
+    bill = endpoint.samples("agentmon_cost_total", cost_type="compute", agent="busy")
+    assert sum(bill.values()) == pytest.approx(cost, abs=1e-11)

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 from agentmon.model.metric import Across, Kind, Label, Metric, Unit
 
-__all__ = ["COSTS", "DAYS", "MONEY", "NANOSECONDS", "SCORES", "counter", "gauge", "histogram", "info"]
+__all__ = [
+    "COSTS",
+    "DAYS",
+    "MONEY",
+    "NANOSECONDS",
+    "SCORES",
+    "counter",
+    "gauge",
+    "histogram",
+    "info",
+]
 
 #: Counters of durations count nanoseconds.
 NANOSECONDS = 10**9
