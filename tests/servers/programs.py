@@ -61,14 +61,23 @@ PROGRAMS = (
     Program("prometheus3", ("prometheus",), (3,), NO_LIMIT, ("prometheus",), NEW),
     Program("promtool3", ("promtool",), (3,), NO_LIMIT, ("promtool", "prometheus"), NEW),
     Program(
-        "alertmanager",
+        "alertmanager2",  # of the distribution that has Prometheus 2
         ("alertmanager", "prometheus-alertmanager"),
         (0, 25),
+        (0, 27),
+        ("prometheus-alertmanager",),
+        ("bookworm",),
+    ),
+    Program(
+        "alertmanager",
+        ("alertmanager", "prometheus-alertmanager"),
+        (0, 27),
         NO_LIMIT,
         ("prometheus-alertmanager",),
         NEW,
     ),
-    Program("amtool", ("amtool",), (0, 25), NO_LIMIT, ("prometheus-alertmanager",), NEW),
+    Program("amtool2", ("amtool",), (0, 25), (0, 27), ("prometheus-alertmanager",), ("bookworm",)),
+    Program("amtool", ("amtool",), (0, 27), NO_LIMIT, ("prometheus-alertmanager",), NEW),
     Program(
         "pushgateway",
         ("pushgateway", "prometheus-pushgateway"),
