@@ -174,9 +174,7 @@ class Recorder:
 
     def press(self) -> None:
         """Fold what was just noted, if it must not wait: others may read it, or much waits."""
-        if self._notes.shared is not None:
-            self.fold()
-        elif len(self.usage) >= FULL:
+        if self._notes.shared is not None or len(self.usage) >= FULL:
             self.fold()
         elif len(self.details) >= FULL:
             self.relieve()

@@ -143,10 +143,14 @@ class Folder:
                     self.unread += 1
 
     def _find(self) -> None:
+        try:
+            there = os.listdir(self.path)
+        except FileNotFoundError:
+            there = []
         names = {
-            entry.name.removesuffix(WORDS)
-            for entry in os.scandir(self.path)
-            if entry.name.endswith(WORDS) and not entry.name.startswith(_FRESH)
+            name.removesuffix(WORDS)
+            for name in there
+            if name.endswith(WORDS) and not name.startswith(_FRESH)
         }
         known = {source.name: source for source in self.sources}
         for name in names - known.keys() - self._refused:

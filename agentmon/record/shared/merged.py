@@ -362,7 +362,7 @@ class Merged(Registry):
             self.signals.held(metric)[place] = _together(metric, values)
 
     def live(self) -> dict[Series, list[int]]:
-        """When each call in flight began, by its series; of one process, all when the oldest did."""
+        """When calls in flight began, by series; in one process, all of them when the oldest did."""
         offset_ns = epoch_offset_ns(self.clock)
         begun: dict[Series, list[int]] = {}
         for source, part in self._parts.items():

@@ -1,6 +1,5 @@
 """
-What a process does for its own file: it folds its journal into the registry, and both into the
-file.
+What a process does for its own file: it folds its journal, and notes what changed.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from agentmon.record.histogram import Histogram
     from agentmon.record.recorder import Recorder
     from agentmon.record.registry import Registry
+    from agentmon.record.series import Series
     from agentmon.record.shared.paper import Paper
     from agentmon.record.signals import Scores
 
@@ -51,7 +51,7 @@ class Sharing:
         self.mirror.dropped("not_shared", 0)  # so that there is room to count what has none
         self._recorders: list[Recorder] = []
         #: What has calls in flight, as the file says it.
-        self._busy: set[object] = set()
+        self._busy: set[Series] = set()
 
     def attach(self, recorder: Recorder) -> None:
         """Let a recorder put its calls into the journal."""
@@ -124,9 +124,9 @@ class Sharing:
         offset_ns = epoch_offset_ns(registry.clock)
         with registry.still():
             for series in chain(live, self._busy - live.keys()):
-                begun = live.get(series)  # type: ignore[arg-type]
+                begun = live.get(series)
                 oldest_ns = min(begun) + offset_ns if begun else 0
-                self.mirror.in_flight(series, len(begun or ()), oldest_ns)  # type: ignore[arg-type]
+                self.mirror.in_flight(series, len(begun or ()), oldest_ns)
                 if self.mirror.full:
                     self.mirror.commit()
             self._busy = set(live)

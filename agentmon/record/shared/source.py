@@ -101,7 +101,7 @@ class Source:
             self._words = os.open(folder / f"{name}{WORDS}", os.O_RDONLY)
             head = self._copy(0, 8 * WORDS_AT)
             if len(head) < WORDS_AT or head[0] != MAGIC or head[1] != VERSION:
-                raise Unreadable(f"{name}: no file of this version of agentmon")
+                raise Unreadable(f"{name}: no file of this version of agentmon")  # noqa: TRY301
             self.begun_ns = head[BEGUN]
             self._lines()
         except BaseException:
