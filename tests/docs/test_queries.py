@@ -23,12 +23,18 @@ CONFIGURATIONS = [
 
 #: One call of each outcome that the queries ask for, and more after the first scrape.
 PROGRAM = """
-import sys, agentmon
+import contextlib, sys, agentmon
 
 agentmon.configure(service="docs", serve="127.0.0.1:0")
 print(agentmon.endpoint().removeprefix("http://"), flush=True)
 hung = agentmon.agent("triage", version="1", team="support").begin()
+search = agentmon.component("search")
+search.up()
 for line in sys.stdin:
+    search.down()
+    search.up()
+    with contextlib.suppress(KeyError), agentmon.workflow("order"), agentmon.agent("triage"):
+        raise KeyError
     agentmon.agent("triage").begin().end()
     agentmon.agent("triage").begin().end(error=ValueError("x"))
     agentmon.agent("triage").begin().end(error=TimeoutError("x"))
