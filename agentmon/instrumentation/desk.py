@@ -344,12 +344,10 @@ class Desk:
         """Record what was spent."""
         labels = (task.duty.name, task.agent, result)
         spending = ACTIVE.spending
-        currency = ""
         if spending is not None:
-            currency = spending.currency
             task.picos += spending.of_cpu(task.cpu_ns)
-        if task.picos:
-            self._signals.add(work.TASK_COST, (*labels, currency), max(0, task.picos))
+            if task.picos > 0:
+                spending.pay(work.TASK_COST, (*labels, spending.currency), task.picos)
         if task.tokens:
             self._signals.add(work.TASK_TOKENS, labels, task.tokens)
         if task.cpu_ns:
@@ -357,9 +355,8 @@ class Desk:
 
     def _waste(self, name: str, agent: str, waste: str, picos: int, tokens: int) -> None:
         spending = ACTIVE.spending
-        currency = "" if spending is None else spending.currency
-        if picos > 0:
-            self._signals.add(work.WASTED_COST, (name, agent, waste, currency), picos)
+        if picos > 0 and spending is not None:
+            spending.pay(work.WASTED_COST, (name, agent, waste, spending.currency), picos)
         if tokens:
             self._signals.add(work.WASTED_TOKENS, (name, agent, waste), tokens)
 

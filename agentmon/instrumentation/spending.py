@@ -12,10 +12,12 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING, Final, Protocol
 
 from agentmon.model.catalogue import work
+from agentmon.model.catalogue.operations import MODEL_CALL_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agentmon.model.metric import Metric
     from agentmon.model.prices import Price, PriceTable
     from agentmon.record.declaration import Scope
     from agentmon.record.recorder import Recorder
@@ -26,7 +28,12 @@ __all__ = ["SPENDER", "Spender", "Spending"]
 logger = logging.getLogger("agentmon")
 
 _MOST_WARNINGS: Final = 100
+_WHOLES: Final = ("input", "output")
+_MOST_RESTS: Final = 100_000
 _NS: Final = 10**9
+#: Picos in what counters of costs count.
+_PICOS: Final = 1000
+_COST_TYPES: Final = ("input", "cached", "cache_write", "output", "reasoning")
 
 
 class Spender(Protocol):
@@ -43,12 +50,16 @@ SPENDER: ContextVar[Spender | None] = ContextVar("agentmon_spender", default=Non
 class _Account:
     """What is known of the calls of one recorder, and what its parts still owe its wholes."""
 
-    __slots__ = ("labels", "lock", "owed_input", "owed_output", "price", "unpriced")
+    __slots__ = ("lock", "owed_input", "owed_output", "places", "price", "unpriced")
 
     def __init__(
-        self, labels: tuple[str, str, str, str], price: Price | None, unpriced: tuple[str, str, str]
+        self,
+        places: dict[str, tuple[str, ...]],
+        price: Price | None,
+        unpriced: tuple[str, str, str],
     ) -> None:
-        self.labels = labels
+        #: Label values of its costs, by their type.
+        self.places = places
         self.unpriced = unpriced
         self.price = price
         self.lock = Lock()
@@ -66,18 +77,24 @@ class Spending:
           cache, is taken off its whole. Where a part is reported after its whole, it is taken off
           the next input or output of the same operation, so that no cost ever goes down; what the
           task is told is right at once.
-        - Sums are whole numbers of picos: nothing is rounded.
+        - Sums are whole numbers of picos; each series shows them rounded down to thousands of
+          those, once.
 
     Args:
         registry: Takes what it works out.
         table: The prices; None where there are none, and only tasks are told of tokens.
+        sizes: Whether the tokens of each report are kept as a distribution.
     """
 
-    def __init__(self, registry: Registry, table: PriceTable | None) -> None:
+    def __init__(
+        self, registry: Registry, table: PriceTable | None, *, sizes: bool = False
+    ) -> None:
+        self._sizes = sizes
         self._registry = registry
         self._table = table
         self._accounts: dict[Recorder, _Account] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._rests: dict[tuple[Metric, tuple[str, ...]], int] = {}
         self._cpu: dict[str, int] = {}
         self._charged: dict[str, int] = {}
         self._lock = RLock()
@@ -96,6 +113,12 @@ class Spending:
             noted: Kinds of tokens and their numbers, none of them 0; those of parts are within
                 those of their whole, if that is given.
         """
+        if self._sizes:
+            operation, model, provider, _ = recorder.series.labels
+            for kind, n in noted:
+                if kind in _WHOLES:
+                    labels = (operation, model, provider, kind)
+                    self._registry.signals.observe(MODEL_CALL_TOKENS, labels, n)
         account = self._accounts.get(recorder) or self._open(recorder)
         said = dict(noted)
         spender = SPENDER.get()
@@ -140,7 +163,8 @@ class Spending:
         if price is None and self._table is not None:
             self._warn(model, provider)
         labels = (scope.agent, scope.workflow, model, provider)
-        account = _Account(labels, price, (scope.agent, model, provider))
+        places = {each: (*labels, each, self.currency) for each in _COST_TYPES}
+        account = _Account(places, price, (scope.agent, model, provider))
         return self._accounts.setdefault(recorder, account)
 
     def _warn(self, model: str, provider: str) -> None:
@@ -156,54 +180,80 @@ class Spending:
 
     def _buy(self, account: _Account, price: Price, said: dict[str, int]) -> int:
         """Record the cost of what was said at once; what it comes to in picos, discounts too."""
-        cached, written = said.get("cached", 0), said.get("cache_write", 0)
-        reasoned = said.get("reasoning", 0)
-        plain_in = self._rest(said.get("input", 0), cached + written)
-        plain_out = self._rest(said.get("output", 0), reasoned)
+        input_tokens, output_tokens = said.get("input", 0), said.get("output", 0)
         total = 0
-        add = self._registry.signals.add
-        for cost_type, n, each in (
-            ("input", plain_in, price.input),
-            ("cached", cached, price.cached),
-            ("cache_write", written, price.cache_write),
-            ("output", plain_out, price.output),
-            ("reasoning", reasoned, price.reasoning),
-        ):
-            if not n:
-                continue
-            if each is None:
-                self._warn(account.unpriced[1], account.unpriced[2])
-                add(work.UNPRICED_TOKENS, (*account.unpriced, cost_type), max(n, 0))
-                continue
-            total += n * each
-            charged = self._charged_now(account, cost_type, n)
-            if charged:
-                add(work.COST, (*account.labels, cost_type, self.currency), charged * each)
+        if len(said) > (input_tokens > 0) + (output_tokens > 0):  # there are parts
+            cached, written = said.get("cached", 0), said.get("cache_write", 0)
+            reasoned = said.get("reasoning", 0)
+            input_tokens = _rest(input_tokens, cached + written)
+            output_tokens = _rest(output_tokens, reasoned)
+            for cost_type, n, each in (
+                ("cached", cached, price.cached),
+                ("cache_write", written, price.cache_write),
+                ("reasoning", reasoned, price.reasoning),
+            ):
+                if n:
+                    total += self._charge(account, cost_type, n, n, each)
+        if input_tokens:
+            n = input_tokens
+            if n < 0 or account.owed_input:
+                with account.lock:
+                    owed = account.owed_input - n
+                    account.owed_input = max(0, owed)
+                n = max(0, -owed)
+            total += self._charge(account, "input", input_tokens, n, price.input)
+        if output_tokens:
+            n = output_tokens
+            if n < 0 or account.owed_output:
+                with account.lock:
+                    owed = account.owed_output - n
+                    account.owed_output = max(0, owed)
+                n = max(0, -owed)
+            total += self._charge(account, "output", output_tokens, n, price.output)
         return total
 
-    @staticmethod
-    def _rest(whole: int, parts: int) -> int:
+    def _charge(
+        self, account: _Account, cost_type: str, n: int, charged: int, each: int | None
+    ) -> int:
         """
-        What of a whole has no price of its own.
+        Record the cost of tokens of one price.
 
-        Negative where parts come by themselves, as their whole was reported before.
+        Args:
+            account: Whose they are.
+            cost_type: What they are.
+            n: How many there are; negative for a discount.
+            charged: How many of them are charged now.
+            each: What one costs; None if nobody knows.
+
+        Returns:
+            What they come to.
         """
-        return whole - parts if not whole else max(0, whole - parts)
+        if each is None:
+            self._warn(account.unpriced[1], account.unpriced[2])
+            labels = (*account.unpriced, cost_type)
+            self._registry.signals.add(work.UNPRICED_TOKENS, labels, max(n, 0))
+            return 0
+        if charged:
+            self.pay(work.COST, account.places[cost_type], charged * each)
+        return n * each
 
-    @staticmethod
-    def _charged_now(account: _Account, cost_type: str, n: int) -> int:
-        """How many of these tokens are charged now, with what earlier ones were too many."""
-        if cost_type == "input" and (n < 0 or account.owed_input):
-            with account.lock:
-                owed = account.owed_input - n
-                account.owed_input = max(0, owed)
-                return max(0, -owed)
-        if cost_type == "output" and (n < 0 or account.owed_output):
-            with account.lock:
-                owed = account.owed_output - n
-                account.owed_output = max(0, owed)
-                return max(0, -owed)
-        return n
+    def pay(self, metric: Metric, labels: tuple[str, ...], picos: int) -> None:
+        """
+        Add to a counter of costs, which counts in thousands of picos.
+
+        What is left over waits for more: it is rounded down once for each series, and not for each
+        addition.
+        """
+        nanos, rest = divmod(picos, _PICOS)
+        if rest:
+            with self._lock:
+                nanos_more, rest = divmod(self._rests.get((metric, labels), 0) + rest, _PICOS)
+                if len(self._rests) >= _MOST_RESTS:
+                    self._rests.clear()
+                self._rests[metric, labels] = rest
+            nanos += nanos_more
+        if nanos or not picos:
+            self._registry.signals.add(metric, labels, nanos)
 
     def _charge_cpu(self) -> None:
         """Record what computing has cost since this was done last."""
@@ -218,7 +268,16 @@ class Spending:
                 if more > 0:
                     self._charged[agent] = cost
                     labels = (agent, "", "", "", "compute", self.currency)
-                    self._registry.signals.add(work.COST, labels, more)
+                    self.pay(work.COST, labels, more)
+
+
+def _rest(whole: int, parts: int) -> int:
+    """
+    What of a whole has no price of its own.
+
+    Negative where parts come by themselves, as their whole was reported before.
+    """
+    return whole - parts if not whole else max(0, whole - parts)
 
 
 def _warn_of_model(model: str, provider: str) -> None:

@@ -204,3 +204,13 @@ def test_cpu_time_of_agents_is_that_of_their_task_and_costs(endpoint: Endpoint) 
     assert endpoint.value("agentmon_task_cost_total", **labels) == pytest.approx(cost, abs=1e-11)
     bill = endpoint.samples("agentmon_cost_total", cost_type="compute", agent="busy")
     assert sum(bill.values()) == pytest.approx(cost, abs=1e-11)
+
+
+def test_what_is_less_than_a_billionth_is_kept_until_it_is_one(endpoint: Endpoint) -> None:
+    """One token at 0.0375 per million, 10,000 times, is 0.000375, and once it is 37 billionths."""
+    endpoint.start(prices={"models": {"cheap": {"input": "0.0375"}}})
+    call("cheap", input_tokens=1)
+    assert cost(endpoint, model="cheap") == {("input",): 0.000000037}
+    for _ in range(9999):
+        call("cheap", input_tokens=1)
+    assert cost(endpoint, model="cheap") == {("input",): 0.000375}

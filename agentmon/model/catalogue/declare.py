@@ -21,9 +21,9 @@ __all__ = [
 #: Counters of durations count nanoseconds.
 NANOSECONDS = 10**9
 #: Counters of declared money count millionths of the currency's unit; those of costs, which are
-#: sums of the prices of tokens, millionths of those.
+#: sums of the prices of tokens, thousandths of those.
 MONEY = 10**6
-COSTS = 10**12
+COSTS = 10**9
 
 #: Edges for scores from 0 to 1. Whole stars and thumbs fall onto edges.
 SCORES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0)
