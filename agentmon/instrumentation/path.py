@@ -181,7 +181,7 @@ def _adopted(root: Node) -> dict[Node, list[_Branch]]:
     waiting: list[tuple[Node, tuple[Node, ...]]] = [(root, ())]
     while waiting:
         node, around = waiting.pop()
-        waiting.extend((child, (*around, node)) for child in node.children)
+        waiting.extend((child, (*around, node)) for child in reversed(node.children))
         if node.ended_ns is None or not around:
             continue
         begun_ns = node.begun_ns

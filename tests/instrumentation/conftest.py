@@ -9,7 +9,10 @@ import pytest
 from agentmon.instrumentation.active import ACTIVE, OFF
 from agentmon.instrumentation.call import CURRENT
 from agentmon.testing import Recorded
+from tests.instrumentation.hands import clock, timed
 from tests.instrumentation.recording import MODES, Spans, recording
+
+__all__ = ["clock", "timed"]
 
 
 @pytest.fixture(autouse=True)

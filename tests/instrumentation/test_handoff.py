@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import agentmon
 from agentmon.instrumentation.active import ACTIVE
 from agentmon.testing import Recorded
 from tests.driven import Endpoint
+from tests.instrumentation.hands import Hands
 from tests.instrumentation.recording import recording
 
 EDGE = {"target": "billing", "source": "triage"}
@@ -23,33 +23,6 @@ def billing(*, fail: bool = False) -> str:
     if fail:
         raise KeyError("bill")
     return "paid"
-
-
-class Hands:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now_ns = 10**12
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now_ns += round(seconds * 1e9)
-
-
-@pytest.fixture
-def clock() -> Hands:
-    """The clock of `timed`."""
-    return Hands()
-
-
-@pytest.fixture
-def timed(clock: Hands) -> Iterator[Recorded]:
-    """Recording with a clock that is moved by hand."""
-    with recording("details", clock=clock) as taken:
-        yield taken
 
 
 def counts(recorded: Recorded) -> dict[str, int]:
