@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -333,6 +338,51 @@ def test_a_task_travels_with_a_message(endpoint: Endpoint) -> None:
         ("elsewhere",): 11,
         ("completed",): 100,
     }
+
+
+#: Another process: gets headers, adopts the task, and prints what it recorded.
+OTHER = """
+import json, sys
+import agentmon
+from agentmon.testing import capture
+
+with capture() as recorded:
+    with agentmon.received(json.loads(sys.argv[1])), agentmon.task("answer") as task:
+        with agentmon.model_call(model="m") as made:
+            made.usage(input_tokens=100)
+print(json.dumps([
+    task.id,
+    recorded.value("agentmon_task_begun_total"),
+    recorded.value("agentmon_task_ended_total", task="answer", agent="desk", result="completed"),
+    recorded.value("agentmon_task_tokens_total", result="completed"),
+    recorded.value("agentmon_task_duration_seconds_sum"),
+]))
+"""
+
+
+def test_a_task_begins_here_and_ends_in_another_process() -> None:
+    """Begun once, ended once; its duration counts from the begin here."""
+    with capture() as recorded:
+        task = agentmon.task("answer", agent="desk").begin()
+        begun = time.monotonic()
+        with task.active():
+            headers = agentmon.inject()
+        task.pass_on()
+        done = subprocess.run(
+            [sys.executable, "-c", OTHER, json.dumps(headers)],
+            cwd=Path(agentmon.__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        at_most = time.monotonic() - begun
+    task_id, *there, seconds = json.loads(done.stdout)
+    assert task_id == task.id
+    assert there == [None, 1, 100]
+    assert 0 < seconds <= at_most
+    assert recorded.value("agentmon_task_begun_total") == 1
+    assert recorded.value("agentmon_task_ended_total") is None
+    assert recorded.value("agentmon_task_in_flight") == 0
 
 
 def test_a_message_within_the_process_comes_back_to_the_task() -> None:

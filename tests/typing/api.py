@@ -194,6 +194,33 @@ assert_type(redaction.compose(redaction.standard, str.upper)("text"), str)
 agentmon.configure(content=True, redact=redaction.standard, content_limit=100)
 assert_type(agentmon.log_context(), dict[str, str])
 agentmon.score("relevance", 0.5, label="pass", call=agentmon.current())
+agentmon.score("tone", 4, scale=(1, 5), evaluator="lead", task="t-1")
+agentmon.feedback(stars=4, task=17)
+agentmon.feedback(stars="4")  # type: ignore[arg-type]
+assert_type(agentmon.consistency("key", "text", similarity=lambda a, b: 1.0), float | None)
+
+
+@agentmon.task("answer", id_by=lambda a: a, value={"completed": 2.5}, timeout=3)
+def answering(a: int) -> str:
+    return str(a)
+
+
+@agentmon.evaluator("accuracy", scale=(0, 10))
+async def judging(a: str) -> float:
+    return float(a)
+
+
+assert_type(answering(1), str)
+answering("1")  # type: ignore[arg-type]
+judged = assert_type(judging("1"), Coroutine[Any, Any, float])
+with agentmon.task("answer", user="ann") as task:
+    assert_type(task, agentmon.Task)
+assert_type(agentmon.task("answer").begin(), agentmon.Task)
+with agentmon.session(user="ann") as session, session.turn():
+    assert_type(session, agentmon.Session)
+agentmon.rework(task, reason="wrong")
+agentmon.business_event("sale", count=2)
+agentmon.configure(prices={"models": {"m": {"input": 1}}}, user_key=b"k" * 16)
 logging.StreamHandler().addFilter(agentmon.LogContext())
 assert_type(handle.labels, dict[str, str])
 assert_type(handle.trace_id, str | None)
