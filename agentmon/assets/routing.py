@@ -9,12 +9,12 @@ missing on both sides count as equal: so whatever hides an alert names a label t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agentmon.model.objectives import (
+    LEVELS,
     PRIORITIES,
-    WEEKDAYS,
     Hours,
     Maintenance,
     Objectives,
@@ -22,11 +22,13 @@ from agentmon.model.objectives import (
     Region,
 )
 
-__all__ = ["DEADMAN", "Route", "configuration", "tree"]
+__all__ = ["DEADMAN", "DEFAULT", "NOBODY", "Route", "configuration", "times", "tree"]
 
 #: The receiver that is told all the time, so that its silence says something.
 DEADMAN: Final = "deadman"
-NOBODY: Final = "nobody"
+#: The receiver that tells nobody, by the name that tools know for it.
+NOBODY: Final = "null"
+#: The receiver of what nobody else is told of.
 DEFAULT: Final = "default"
 _GROUP: Final = ("service", "component", "agent", "workflow", "dependency", "region")
 _REPEAT: Final = {"P1": "30m", "P2": "2h"}
@@ -82,6 +84,32 @@ def _escaped(value: str) -> str:
 
 def tree(objectives: Objectives) -> Route:
     """The tree of routes; its root is the one that everything reaches."""
+    return _pruned(_planned(objectives), {}, ())
+
+
+def _pruned(route: Route, has: Mapping[str, str], has_not: tuple[Mapping[str, str], ...]) -> Route:
+    """
+    A route without the branches that nothing can come to.
+
+    Args:
+        route: It.
+        has: Labels that everything has that comes to it.
+        has_not: Labels that nothing has, taken together, that comes to it.
+    """
+    kept = []
+    for each in route.routes:
+        wanted = {label: value for label, sign, value in each.matchers if sign == "="}
+        both = {**has, **wanted}
+        differs = any(has.get(label, value) != value for label, value in wanted.items())
+        if differs or any(never.items() <= both.items() for never in has_not):
+            continue
+        kept.append(_pruned(each, both, has_not))
+        if len(wanted) == len(each.matchers) and not each.go_on:
+            has_not = (*has_not, wanted)
+    return replace(route, routes=tuple(kept))
+
+
+def _planned(objectives: Objectives) -> Route:
     return Route(
         "Everything that nobody else is told of.",
         receiver=DEFAULT,
@@ -98,26 +126,49 @@ def tree(objectives: Objectives) -> Route:
                 DEADMAN if DEADMAN in objectives.receivers else NOBODY,
                 settings={"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1m"},
             ),
-            *_maintained(objectives, objectives.maintenance, ()),
+            *_maintained(objectives, objectives.maintenance),
         ),
     )
 
 
 def _maintained(
-    objectives: Objectives, windows: Sequence[Maintenance], muted: tuple[str, ...]
+    objectives: Objectives,
+    windows: Sequence[Maintenance],
+    muted: tuple[str, ...] = (),
+    has: Mapping[str, str] | None = None,
+    has_not: tuple[Mapping[str, str], ...] = (),
 ) -> tuple[Route, ...]:
-    """The routes, once for what each window concerns, and once for what it does not."""
+    """
+    The routes, once for what each window concerns, and once for what it does not.
+
+    A route that is muted swallows, so an alert that two windows concern needs one that both mute.
+
+    Args:
+        objectives: What routes are made of.
+        windows: Those that are left.
+        muted: Those that concern what comes here.
+        has: Labels that everything has that comes here.
+        has_not: Labels that nothing has, taken together, that comes here.
+    """
     if not windows:
         return _told(objectives, muted)
     first, rest = windows[0], windows[1:]
+    has = has or {}
+    both = {**has, **first.labels}
+    differs = any(has.get(label, value) != value for label, value in first.labels.items())
+    if differs or any(each.items() <= both.items() for each in has_not):
+        return _maintained(objectives, rest, muted, has, has_not)
+    mute = (*muted, _window(first))
+    if both == has:
+        return _maintained(objectives, rest, mute, has, has_not)
     return (
         Route(
             f"What the maintenance {first.name!r} concerns.",
             tuple((label, "=", value) for label, value in sorted(first.labels.items())),
-            muted=(*muted, _window(first)),
-            routes=_maintained(objectives, rest, (*muted, _window(first))),
+            muted=mute,
+            routes=_maintained(objectives, rest, mute, both, has_not),
         ),
-        *_maintained(objectives, rest, muted),
+        *_maintained(objectives, rest, muted, has, (*has_not, first.labels)),
     )
 
 
@@ -216,6 +267,14 @@ def _window(maintenance: Maintenance) -> str:
 # ------------------------------------------------------------------ the file
 
 
+def times(objectives: Objectives) -> dict[str, Hours]:
+    """The times that routes name."""
+    return {
+        **{_office(each): each.hours for each in objectives.regions.values()},
+        **{_window(each): each.hours for each in objectives.maintenance},
+    }
+
+
 def configuration(objectives: Objectives) -> dict[str, Any]:
     """The configuration of Alertmanager."""
     known = dict(objectives.receivers)
@@ -225,8 +284,8 @@ def configuration(objectives: Objectives) -> dict[str, Any]:
         "route": tree(objectives).rendered(),
         "inhibit_rules": _inhibitions(),
         "time_intervals": [
-            *(_interval(_office(each), each.hours) for each in objectives.regions.values()),
-            *(_interval(_window(each), each.hours) for each in objectives.maintenance),
+            {"name": name, "time_intervals": _intervals(hours)}
+            for name, hours in times(objectives).items()
         ],
         "receivers": [
             *({"name": name} for name in (DEFAULT, NOBODY) if name not in known),
@@ -237,47 +296,43 @@ def configuration(objectives: Objectives) -> dict[str, Any]:
 
 def _inhibitions() -> list[dict[str, Any]]:
     """What hides what: only with a label that both have."""
-    rules: list[dict[str, Any]] = [
-        {
-            "source_matchers": [
-                'severity="critical"',
-                f'{label}!=""',
-                'objective!=""',
-            ],
-            "target_matchers": [
-                'severity=~"warning|info"',
-                f'{label}!=""',
-                'objective!=""',
-            ],
-            "equal": [label, "objective", "region"],
-        }
-        for label in ("agent", "workflow", "dependency")
-    ]
+    rules: list[dict[str, Any]] = []
+    for level in LEVELS:
+        # A page about a promise hides the ticket about the same promise of the same thing.
+        named = [] if level == "system" else [f'{level}!=""']
+        same = [f'component="{level}"', *named, 'objective!=""']
+        rules.append(
+            {
+                "source_matchers": ['severity="critical"', *same],
+                "target_matchers": ['severity=~"warning|info"', *same],
+                "equal": ["component", *([] if level == "system" else [level]), "objective"]
+                + (["region"] if level in ("agent", "workflow", "dependency") else []),
+            }
+        )
     rules.append(
         {
             "source_matchers": ['alertname="AgentmonTargetDown"', 'instance!=""'],
-            "target_matchers": ['component="instance"', 'alertname!="AgentmonTargetDown"'],
+            "target_matchers": [
+                'component="instance"',
+                'alertname!="AgentmonTargetDown"',
+                'instance!=""',
+            ],
             "equal": ["instance"],
         }
     )
     return rules
 
 
-def _interval(name: str, hours: Hours) -> dict[str, Any]:
-    times = {"start_time": hours.begin, "end_time": hours.end}
-    return {
-        "name": name,
-        "time_intervals": [
-            {"weekdays": [_days(hours)], "times": [times], "location": hours.timezone}
-        ],
-    }
-
-
-def _days(hours: Hours) -> str:
-    first, _, last = hours.days.partition(":")
-    if last and WEEKDAYS.index(last) < WEEKDAYS.index(first):
-        return f"{last}:{first}"
-    return hours.days
+def _intervals(hours: Hours) -> list[dict[str, Any]]:
+    # A range of days that goes past Saturday is refused: so each day is named.
+    return [
+        {
+            "weekdays": list(days),
+            "times": [{"start_time": begin, "end_time": end}],
+            "location": hours.timezone,
+        }
+        for days, begin, end in hours.spans
+    ]
 
 
 def _receiver(receiver: Receiver) -> dict[str, Any]:
@@ -326,7 +381,7 @@ def _receiver(receiver: Receiver) -> dict[str, Any]:
                     {
                         "routing_key_file": settings["key_file"],
                         "description": '{{ template "agentmon.title" . }}',
-                        "severity": "{{ .CommonLabels.severity }}",
+                        "severity": '{{ template "agentmon.severity" . }}',
                     }
                 ]
             }

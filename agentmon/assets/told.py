@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agentmon.assets.routing import Route, tree
+from agentmon.assets.routing import Route, times, tree
 from agentmon.model.objectives import WEEKDAYS, Hours, Objectives
 
 __all__ = ["Told", "walk"]
@@ -48,18 +48,15 @@ def walk(objectives: Objectives, labels: Mapping[str, str], at: datetime) -> lis
     Returns:
         At least one: what matches no branch stays at the root.
     """
-    times = {f"hours-{region.name}": region.hours for region in objectives.regions.values()} | {
-        f"maintenance-{each.name}": each.hours for each in objectives.maintenance
-    }
     root = tree(objectives)
-    return list(_walk(root, labels, at, times, (root.why,), root.receiver, ""))
+    return list(_walk(root, labels, at, times(objectives), (root.why,), root.receiver, ""))
 
 
 def _walk(  # noqa: PLR0917  # what a branch inherits
     route: Route,
     labels: Mapping[str, str],
     at: datetime,
-    times: Mapping[str, Hours],
+    named: Mapping[str, Hours],
     why: tuple[str, ...],
     receiver: str,
     repeat: str,
@@ -70,15 +67,15 @@ def _walk(  # noqa: PLR0917  # what a branch inherits
     for each in route.routes:
         if all(_matches(labels, *matcher) for matcher in each.matchers):
             matched = True
-            yield from _walk(each, labels, at, times, (*why, each.why), receiver, repeat)
+            yield from _walk(each, labels, at, named, (*why, each.why), receiver, repeat)
             if not each.go_on:
                 break
     if matched:
         return
-    muted = [name for name in route.muted if _within(times[name], at)]
+    muted = [name for name in route.muted if _within(named[name], at)]
     if muted:
         silent = f"muted by {muted[0]}"
-    elif route.active and not any(_within(times[name], at) for name in route.active):
+    elif route.active and not any(_within(named[name], at) for name in route.active):
         silent = f"outside {route.active[0]}"
     else:
         silent = ""
@@ -94,7 +91,5 @@ def _matches(labels: Mapping[str, str], label: str, sign: str, value: str) -> bo
 
 def _within(hours: Hours, at: datetime) -> bool:
     there = at.astimezone(ZoneInfo(hours.timezone))
-    first, _, last = hours.days.partition(":")
-    days = sorted((WEEKDAYS.index(first), WEEKDAYS.index(last or first)))
-    now = f"{there:%H:%M}"
-    return days[0] <= there.weekday() <= days[1] and hours.begin <= now < hours.end
+    today, now = WEEKDAYS[there.weekday()], f"{there:%H:%M}"
+    return any(today in days and begin <= now < end for days, begin, end in hours.spans)

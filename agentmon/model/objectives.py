@@ -47,6 +47,7 @@ WEEKDAYS: Final = (
     "sunday",
 )
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _RECEIVERS: Final = ("webhook", "email", "slack", "pagerduty")
 #: What each kind of receiver needs, beside its kind; what ends in a question mark, it may have.
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -112,12 +113,12 @@ DEFAULT: Final = Promise(
 @dataclass(frozen=True, slots=True)
 class Hours:
     """
-    When people work.
+    A time of some days of the week.
 
     Args:
-        days: Such as ``monday:friday``.
+        days: Such as ``monday:friday``, ``saturday`` or ``friday:monday``.
         begin: Such as ``09:00``.
-        end: Such as ``17:00``; later than the begin.
+        end: Such as ``17:00``, or ``24:00``; of the next day if it is before the begin.
         timezone: Name in the IANA database, such as ``Europe/Berlin``.
     """
 
@@ -125,6 +126,21 @@ class Hours:
     begin: str
     end: str
     timezone: str
+
+    @property
+    def spans(self) -> tuple[tuple[tuple[str, ...], str, str], ...]:
+        """Days, begin and end, none of which goes past midnight; the end is not in it."""
+        first, _, last = self.days.partition(":")
+        begin = WEEKDAYS.index(first)
+        length = (WEEKDAYS.index(last or first) - begin) % 7 + 1
+        days = tuple(WEEKDAYS[(begin + n) % 7] for n in range(length))
+        if self.begin < self.end:
+            return ((days, self.begin, self.end),)
+        evening = (days, self.begin, "24:00")
+        if self.end == "00:00":
+            return (evening,)
+        after = tuple(WEEKDAYS[(begin + n + 1) % 7] for n in range(length))
+        return (evening, (after, "00:00", self.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +285,12 @@ class Objectives:
                     f"maintenance {each.name}: got no labels, allowed at least one: it would hush "
                     "everything"
                 )
+            for label in each.labels:
+                if not _LABEL.match(label):
+                    raise ConfigError(
+                        f"maintenance {each.name}, labels: got {label!r}, allowed letters, digits "
+                        "and underscores"
+                    )
 
 
 def _check_promise(where: str, promise: Promise, edges: tuple[float, ...]) -> None:
@@ -336,13 +358,13 @@ def _check_hours(where: str, hours: Hours) -> None:
             raise ConfigError(
                 f"{where}, {name}: got {getattr(hours, name)!r}, allowed a time such as 09:00"
             )
-    if hours.end <= hours.begin:
+    if hours.begin in (hours.end, "24:00"):
         raise ConfigError(
-            f"{where}, hours: got {hours.begin}-{hours.end}, allowed an end after the begin; split "
-            "a night in two"
+            f"{where}, hours: got {hours.begin}-{hours.end}, allowed such as 09:00-17:00, or "
+            "00:00-24:00 for whole days"
         )
-    first, _, last = hours.days.partition(":")
-    for day in (first, last or first):
+    first, colon, last = hours.days.partition(":")
+    for day in (first, last if colon else first):
         if day not in WEEKDAYS:
             raise ConfigError(
                 f"{where}, days: got {hours.days!r}, allowed such as monday:friday or saturday"
