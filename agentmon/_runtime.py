@@ -59,6 +59,7 @@ __all__ = [
     "health_check",
     "prometheus_collector",
     "push",
+    "remove_health_check",
     "shutdown",
     "statistics",
     "watch_loop",
@@ -740,6 +741,25 @@ def health_check(
         return run
 
     return decorate
+
+
+def remove_health_check(name: str) -> None:
+    """
+    Ask a health check no more, because what it checks is meant to be gone.
+
+    Its component is neither up nor down then, unless somebody else watches it.
+
+    Args:
+        name: Name of the check; nothing happens where there is none of this name.
+    """
+    if not _runtime.checked:
+        return
+    from agentmon.observe.health import CHECKS  # noqa: PLC0415  # few have checks
+
+    check = CHECKS.pop(name, None)
+    checker = _runtime.checker
+    if check is not None and checker is not None:
+        checker.forget(check)
 
 
 def _run_checks() -> None:

@@ -187,6 +187,21 @@ class Checker:
             self._closed = True
             self._changed.notify_all()
 
+    def forget(self, check: Check) -> None:
+        """Let go of a check that is declared no longer."""
+        with self._changed:
+            state = self._states.get(check.name)
+            if state is None or state.check is not check:
+                return
+            del self._states[check.name]
+        watched, registry = self._watched(), self._registry()
+        if watched is not None:
+            watched.unsay(check.component, _voice(check))
+        if registry is not None:
+            of_it = (check.name, check.component)
+            registry.signals.forget(reliability.HEALTH_CHECK_UP, (*of_it, check.category))
+            registry.signals.forget(reliability.HEALTH_CHECK_LAST_RUN, of_it)
+
     def health(self) -> Health:
         """How the checks stand."""
         with self._changed:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import agentmon
 from examples.audit.packages import Package
 
 __all__ = ["Database"]
@@ -65,6 +66,7 @@ class Database:
                     ((name, approved) for name in names.split()),
                 )
 
+    @agentmon.dependency("audit-db", kind="database")
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows that a SELECT finds."""
         with self._connection() as connection:
@@ -73,7 +75,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A connection that holds the write lock and commits at the end of the block."""
-        with self._connection() as connection:
+        database = agentmon.dependency("audit-db", kind="database")
+        with database, self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             with connection:
                 yield connection

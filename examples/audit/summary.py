@@ -18,6 +18,7 @@ WITHIN = {
     "agent": "operation",
     "tool": "agent",
     "model_call": "agent",
+    "dependency": "agent",
 }
 KINDS = tuple(WITHIN)
 HEADER = ("", "within", "calls", "ok", "mean", "p50", "p90", "p99", "not ok")

@@ -164,6 +164,7 @@ async def ask_service(
     return answer
 
 
+@agentmon.dependency("lookups", kind="http")
 async def _get(port: int, path: str) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
@@ -171,4 +172,7 @@ async def _get(port: int, path: str) -> tuple[int, bytes]:
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     finally:
         writer.close()
-    return int(head.split(b" ", 2)[1]), body
+    status = int(head.split(b" ", 2)[1])
+    if status == 503 and (call := agentmon.current()):
+        call.rate_limited()  # it has no time just now, and says so
+    return status, body

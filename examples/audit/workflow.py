@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,26 @@ async def _audit_continuously(
             await asyncio.gather(*workers, return_exceptions=True)
 
 
+def _check_health(stack: AsyncExitStack, database: Database, service: LookupService) -> None:
+    """Ask both dependencies now and then whether they answer, while they are meant to."""
+
+    @agentmon.health_check("audit-db", interval=5)
+    def database_answers() -> bool:
+        return database.query("SELECT count(*) FROM licence")[0][0] > 0
+
+    @agentmon.health_check("lookups", interval=5)
+    def service_answers() -> bool:
+        connection = HTTPConnection("127.0.0.1", service.port, timeout=5)
+        try:
+            connection.request("GET", "/licence/MIT")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
+
+    for name in ("audit-db", "lookups"):
+        stack.callback(agentmon.remove_health_check, name)
+
+
 @asynccontextmanager
 async def _opened(only: Sequence[str] | None, totals: Totals) -> AsyncIterator[Audit]:
     """A team with all its dependencies, which are closed in the opposite order."""
@@ -345,6 +366,7 @@ async def _opened(only: Sequence[str] | None, totals: Totals) -> AsyncIterator[A
         database.register(chosen)
         service = LookupService(database)
         stack.callback(service.close)
+        _check_health(stack, database, service)
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
         stack.callback(pool.shutdown, cancel_futures=True)
         environment = Environment(

@@ -92,6 +92,10 @@ def test_counts_of_finished_audits_are_exact() -> None:
     ledger, metrics = compare(packages=2 * len(SMALL), only=SMALL)
     assert ledger["workflow", "audit", "ok"] == 2 * len(SMALL)
     assert {kind for kind, _, _ in ledger} == set(KINDS)
+    asked = sum(n for (_, name, _), n in ledger.items() if name == "ask_service")
+    of_it = {"dependency": "lookups", "dependency_kind": "http"}
+    assert sum(read(metrics, "agentmon_dependency_calls_total", **of_it).values()) == asked > 0
+    assert sum(read(metrics, "agentmon_component_up", by="component").values()) == 2
     tokens = {
         sample.labels["token_type"]: sample.value
         for family in text_string_to_metric_families(metrics)

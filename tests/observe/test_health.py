@@ -345,6 +345,19 @@ def test_strangers_learn_the_state_and_no_names(endpoint: Endpoint) -> None:
     assert asked("/healthz") == (200, {"status": "alive"})
 
 
+def test_a_check_that_is_removed_leaves_no_trace_but_its_counts(endpoint: Endpoint) -> None:
+    """Its gauge goes, its component is down no more, and the process is ready without it."""
+    agentmon.remove_health_check("search")
+    agentmon.health_check("search", interval=0.01, failures=1)(lambda: False)
+    endpoint.start()
+    wait_until(lambda: asked("/readyz")[1]["failing"], timeout_s=30, what="failing")
+    agentmon.remove_health_check("search")
+    assert asked("/readyz")[0] == 200
+    assert endpoint.value("agentmon_health_check_up") is None
+    assert endpoint.value("agentmon_component_up") is None
+    assert endpoint.value("agentmon_health_check_runs_total", result="failed")
+
+
 def test_without_checks_the_process_is_alive_and_ready(endpoint: Endpoint) -> None:
     """An endpoint that answers is what there is to know."""
     endpoint.start()
