@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from time import perf_counter_ns
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agentmon.export.access import Access
     from agentmon.export.asgi import ASGIApplication
     from agentmon.export.collector import AgentmonCollector
+    from agentmon.export.meters import Meters
     from agentmon.export.push.pusher import Pushing
     from agentmon.export.push.ways import Place
     from agentmon.export.respond import Endpoint, Root
@@ -102,6 +104,7 @@ class _Runtime:
         self.server: Server | None = None
         self.outlets: list[Outlet] = []
         self.sampler: Sampler | None = None
+        self.meters: Meters | None = None
         self.pushing: Pushing | None = None
         #: Whether any health check is declared, and what runs them.
         self.checked = False
@@ -142,6 +145,7 @@ def configure(
     storage: Mapping[str, str | os.PathLike[str]] | None = None,
     agent_cpu: bool | None = None,
     agent_memory: int | None = None,
+    standard_metrics: bool | None = None,
 ) -> None:
     """
     Start recording, and serving if an address is given.
@@ -193,6 +197,9 @@ def configure(
         agent_cpu: Measure the CPU time of each agent. Else ``AGENTMON_AGENT_CPU``; else no.
         agent_memory: Measure the memory that agents allocate in one of so many calls of each.
             Else ``AGENTMON_AGENT_MEMORY``; else 0, for none.
+        standard_metrics: Make the metrics of the conventions too, named ``gen_ai.*``, for the
+            host's meter provider and where metrics are pushed by OTLP; *semconv* says which.
+            Else ``AGENTMON_STANDARD_METRICS``; else no.
 
     Raises:
         ConfigError: If an argument or variable cannot be used, if agentmon is configured otherwise
@@ -228,6 +235,7 @@ def configure(
         "storage": storage,
         "agent_cpu": agent_cpu,
         "agent_memory": agent_memory,
+        "standard_metrics": standard_metrics,
     }
     settings = resolve(os.environ, arguments)
     with _runtime.lock:
@@ -271,6 +279,13 @@ def _start(settings: Settings) -> None:
     _runtime.endpoint = answering
     if member is not None:
         member.start()
+    if settings.standard_metrics:
+        from agentmon.export.meters import Meters  # noqa: PLC0415  # few ask for it
+
+        meters = Meters(lambda: _runtime.registry, settings.semconv)
+        meters.start()
+        _runtime.meters = meters
+        _runtime.outlets.append(meters)
     if settings.resources:
         from agentmon.observe.sampler import Sampler  # noqa: PLC0415  # loads psutil
 
@@ -410,7 +425,7 @@ def _spending(settings: Settings, registry: Registry) -> Spending:
     from agentmon._settings.prices import shipped  # noqa: PLC0415  # reads a file
     from agentmon.instrumentation.spending import Spending  # noqa: PLC0415  # only to record
 
-    return Spending(registry, settings.prices or shipped())
+    return Spending(registry, settings.prices or shipped(), sizes=settings.standard_metrics)
 
 
 def _metering(settings: Settings, registry: Registry) -> Metering | None:
@@ -452,8 +467,14 @@ def _pushing(settings: Settings, answering: Endpoint) -> Pushing | None:
     from agentmon.export.push.pusher import Pushing  # noqa: PLC0415  # few push
     from agentmon.export.push.target import Origin  # noqa: PLC0415  # likewise
 
-    origin = Origin(settings.constant_labels, lambda: _resource(settings))
-    return Pushing(settings.push, origin, answering.families, _count)
+    generation = settings.semconv if settings.standard_metrics else None
+    origin = Origin(settings.constant_labels, lambda: _resource(settings), generation)
+    return Pushing(settings.push, origin, _pushed(settings, answering), _count)
+
+
+def _pushed(settings: Settings, answering: Endpoint) -> Callable[[], list[Family]]:
+    """Returns what is pushed: with the cells of durations, where standard metrics need them."""
+    return partial(answering.families, cells=settings.standard_metrics)
 
 
 def _spans_mode() -> str:
@@ -631,7 +652,7 @@ def shutdown(timeout: float = _DRAIN_SECONDS) -> None:
             PROVIDER.pipeline = None
         server, _runtime.server = _runtime.server, None
         outlets, _runtime.outlets = _runtime.outlets, []
-        _runtime.pushing = _runtime.sampler = None
+        _runtime.pushing = _runtime.sampler = _runtime.meters = None
         _runtime.endpoint = None
         _runtime.settings = None
         checker, _runtime.checker = _runtime.checker, None
@@ -918,12 +939,14 @@ def _after_fork_in_child() -> None:
     _runtime.registry = fresh
     if _runtime.sampler is not None:
         _runtime.sampler.start()
+    if _runtime.meters is not None:
+        _runtime.meters.start()
     if _runtime.member is not None:
         _runtime.member.abandon()
         _runtime.member = _joined(settings, fresh)
     _runtime.endpoint = _answering(settings, fresh, _runtime.member)
     if _runtime.pushing is not None:
-        _runtime.pushing.families = _runtime.endpoint.families
+        _runtime.pushing.families = _pushed(settings, _runtime.endpoint)
     failures, events = ACTIVE.failures, ACTIVE.events
     if failures is not None:
         failures.abandon()

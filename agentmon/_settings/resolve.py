@@ -57,6 +57,7 @@ class Settings:
         process_metrics: Whether the endpoint shows ``process_*`` and ``python_*`` too.
         resources: Seconds between two samples of resources; 0 for none.
         storage: Paths whose size is sampled, by name.
+        standard_metrics: Whether the metrics of the conventions are made.
         agent_cpu: Whether the CPU time of each agent is measured.
         agent_memory: In one of how many calls the memory of agents is measured; 0 for none.
         resource: What ``OTEL_RESOURCE_ATTRIBUTES`` says of the process; read only where it is
@@ -88,6 +89,7 @@ class Settings:
     process_metrics: bool = True
     resources: float = 15.0
     storage: Mapping[str, str] = field(default_factory=dict, hash=False)
+    standard_metrics: bool = False
     agent_cpu: bool = False
     agent_memory: int = 0
     resource: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -285,6 +285,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Paths whose size is sampled with the resources.",
     ),
     Setting(
+        name="standard_metrics",
+        variables={"AGENTMON_STANDARD_METRICS": v.flag},
+        check=v.flag_of,
+        default=False,
+        allowed=f"True or False; as a variable {_FLAG}",
+        help="Make the [metrics of the conventions](../standard-metrics.md), `gen_ai.*`, too.",
+    ),
+    Setting(
         name="agent_cpu",
         variables={"AGENTMON_AGENT_CPU": v.flag},
         check=v.flag_of,

@@ -10,14 +10,19 @@ Source: opentelemetry-proto 1.x, metrics.proto and metrics_service.proto.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Final
 
 from agentmon._version import __version__
 from agentmon.export.otlp.common import MOST_BYTES, Request, attributes, scope
+from agentmon.export.standard import Attributes, readings
 from agentmon.export.wire import data, double, fixed64, key, text, varint_field
+from agentmon.model.attributes import Generation
 from agentmon.model.metric import Kind, Metric, Unit
 from agentmon.model.snapshot import Distribution, Family, HistogramState, Value
+from agentmon.model.standard import Standard
 from agentmon.tracing.span import Library
 
 __all__ = ["encode"]
@@ -35,12 +40,13 @@ _HIGHEST: Final = (1 << 63) - 1
 
 
 def encode(
-    families: Iterable[Family],
+    families: Sequence[Family],
     resource: bytes,
     *,
     begun_ns: int,
     at_ns: int,
     constant_labels: Mapping[str, str] | None = None,
+    standard: Generation | None = None,
 ) -> list[Request]:
     """
     Metrics as requests, one unless they are large.
@@ -50,7 +56,9 @@ def encode(
         resource: The resource that they are of, encoded.
         begun_ns: When counting began, in nanoseconds since 1970.
         at_ns: When the values were read, likewise.
-        constant_labels: Attributes that come first on every point.
+        constant_labels: Attributes that come first on every point of ours.
+        standard: Generation of the conventions whose metrics are to be made too, of families that
+            come with their cells.
 
     Returns:
         The requests, each of at most about `MOST_BYTES`; their items are points.
@@ -64,20 +72,26 @@ def encode(
     requests: list[Request] = []
     metrics: list[bytes] = []
     size = count = 0
-    for family in families:
-        times = counted if family.metric.kind in (Kind.COUNTER, Kind.HISTOGRAM) else read
+    ours = (
+        (
+            partial(_metric, family.metric),
+            partial(_point, family.metric, constant),
+            counted if family.metric.kind in (Kind.COUNTER, Kind.HISTOGRAM) else read,
+            family.samples,
+        )
+        for family in families
+    )
+    for whole, part, times, samples in chain(ours, _standard(families, standard, counted)):
         points: list[bytes] = []
-        for labels, value in family.samples:
-            point = data(1, _point(family.metric, constant, labels, value, times))
+        for labels, value in samples:
+            point = data(1, part(labels, value, times))
             if size + len(point) > MOST_BYTES and count:
-                requests.append(
-                    _request(resource, [*metrics, _metric(family.metric, points)], count)
-                )
+                requests.append(_request(resource, [*metrics, whole(points)], count))
                 metrics, points, size, count = [], [], 0, 0
             points.append(point)
             size += len(point)
             count += 1
-        metrics.append(_metric(family.metric, points))
+        metrics.append(whole(points))
     if count:
         requests.append(_request(resource, metrics, count))
     return requests
@@ -86,6 +100,28 @@ def encode(
 def _request(resource: bytes, metrics: Iterable[bytes], count: int) -> Request:
     of_scope = data(1, _SCOPE) + b"".join(metrics)
     return Request(data(1, data(1, resource) + data(2, of_scope)), count)
+
+
+def _standard(
+    families: Sequence[Family], generation: Generation | None, times: bytes
+) -> Iterator[tuple[Any, Any, bytes, Any]]:
+    """The metrics of the conventions: what makes one, what makes a point, and their samples."""
+    if generation is None:
+        return
+    for of, points in readings(families, generation):
+        samples = [(attributes, each.distribution(of.edges)) for attributes, each in points.items()]
+        yield partial(_standard_metric, of), _standard_point, times, samples
+
+
+def _standard_metric(standard: Standard, points: list[bytes]) -> bytes:
+    if not points:
+        return b""
+    head = text(1, standard.name) + text(2, standard.help) + text(3, standard.unit)
+    return data(2, head + data(_HISTOGRAM, b"".join(points) + _CUMULATIVE))
+
+
+def _standard_point(labelled: Attributes, value: Distribution, times: bytes) -> bytes:
+    return times + _counts(value) + attributes(9, labelled)
 
 
 def _metric(metric: Metric, points: list[bytes]) -> bytes:

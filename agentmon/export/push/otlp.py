@@ -139,6 +139,7 @@ class Collector:
             begun_ns=moment.begun_ns,
             at_ns=moment.at_ns,
             constant_labels=self._origin.constant_labels,
+            standard=self._origin.standard,
         ):
             yield partial(self._send, self._way.pack(request.body), request.items)
 

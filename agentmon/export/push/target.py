@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 from agentmon.errors import ConfigError
 from agentmon.export.otlp.answer import Answer
 from agentmon.model import catalogue
+from agentmon.model.attributes import Generation
 from agentmon.model.snapshot import Family
 
 __all__ = [
@@ -52,10 +53,13 @@ class Origin:
     Args:
         constant_labels: Labels of every sample: service and region, if they are configured.
         resource: Makes the attributes of OpenTelemetry's resource of this process.
+        standard: Generation of the conventions whose metrics are pushed by OTLP as well; None for
+            none. Then families come with the cells of durations.
     """
 
     constant_labels: Mapping[str, str]
     resource: Callable[[], Mapping[str, object]]
+    standard: Generation | None = None
 
     @property
     def job(self) -> str:

@@ -31,8 +31,10 @@ __all__ = [
     "ERROR_GROUP_LAST_SEEN",
     "KINDS",
     "METRICS",
+    "MODEL_CALL_TOKENS",
     "MODEL_TOKENS",
     "OPERATIONS",
+    "TOKEN_EDGES",
     "OperationMetrics",
 ]
 
@@ -247,9 +249,25 @@ MODEL_TOKENS = Metric(
     serves=("agent_metrics.resource_utilization.cost_per_task",),
 )
 
+#: Those that the conventions for generative AI recommend.
+TOKEN_EDGES = tuple(float(4**n) for n in range(14))
+
+MODEL_CALL_TOKENS = Metric(
+    "model_call_tokens",
+    Kind.HISTOGRAM,
+    Unit.NONE,
+    "Tokens of input and output as model calls reported them, each time; only with "
+    "standard_metrics.",
+    (OPERATION, MODEL, PROVIDER, TOKEN_TYPE),
+    edges=TOKEN_EDGES,
+    serves=("agent_metrics.resource_utilization.cost_per_task",),
+    diagnostic="It is there for the metric of that name in the conventions.",
+)
+
 METRICS = (
     *(metric for operation in OPERATIONS.values() for metric in operation.metrics),
     MODEL_TOKENS,
+    MODEL_CALL_TOKENS,
     ERROR_GROUP,
     ERROR_GROUP_FIRST_SEEN,
     ERROR_GROUP_LAST_SEEN,
