@@ -17,6 +17,8 @@ from tests.instrumentation.recording import Spans, outcomes
     "agentmon_dependency_duration_seconds",
     "agentmon_dependency_errors_total",
     "agentmon_dependency_in_flight",
+    "agentmon_dependency_oldest_in_flight_seconds",
+    "agentmon_dependency_duration_seconds_squared_total",
 )
 def test_calls_to_a_dependency_are_scraped_by_name_kind_and_agent(endpoint: Endpoint) -> None:
     """Two answers and an error of a database within an agent are read as just these."""
@@ -39,6 +41,15 @@ def test_calls_to_a_dependency_are_scraped_by_name_kind_and_agent(endpoint: Endp
     errors = {"error_type": "ConnectionError", **of_it}
     assert endpoint.value("agentmon_dependency_errors_total", **errors) == 1
     assert endpoint.value("agentmon_dependency_in_flight", **of_it) == 0
+    assert endpoint.value("agentmon_dependency_oldest_in_flight_seconds", **of_it) == 0
+    total = endpoint.value("agentmon_dependency_duration_seconds_sum", outcome="error", **of_it)
+    squared = "agentmon_dependency_duration_seconds_squared_total"
+    assert total is not None
+    assert endpoint.value(squared, outcome="error", **of_it) == pytest.approx(total**2)
+    hung = agentmon.dependency("orders-db", kind="database").begin()
+    assert endpoint.value("agentmon_dependency_in_flight", agent="") == 1
+    assert (endpoint.value("agentmon_dependency_oldest_in_flight_seconds", agent="") or 0) > 0
+    hung.end()
 
 
 def test_blocks_and_handles_are_calls_too(recorded: Recorded) -> None:

@@ -105,7 +105,7 @@ PROCESS_IO = counter(
 )
 PROCESS_NETWORK = counter(
     "process_network",
-    "What went through sockets by instrumented clients of this process.",
+    "Bytes that instrumented clients of this process sent and received.",
     (_DIRECTION,),
     _NETWORK,
     _SAMPLED,
