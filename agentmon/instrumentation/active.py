@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from weakref import WeakSet
 
 from agentmon.instrumentation.classify import Classifier
+from agentmon.instrumentation.shelter import Shelter
 from agentmon.model.attributes import Conventions
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Active:
         "plain_block",
         "redact",
         "registry",
+        "shelter",
         "sites",
         "spans",
         "spending",
@@ -138,6 +140,8 @@ class Active:
         #: Looks for a tracer provider that the host sets later.
         self.watch: Watch | None = None
         self.sites: WeakSet[Switched] = WeakSet()
+        #: Entered by whoever changes what is kept of tasks, users and prices.
+        self.shelter = Shelter()
         #: Held by whoever changes what is in force.
         self.lock = RLock()
 
@@ -234,6 +238,7 @@ class Active:
     def abandon_lock(self) -> None:
         """Replace the lock: in a forked child, its holder may not exist."""
         self.lock = RLock()
+        self.shelter = Shelter()
 
     def _make_spans(self, spans: Spans | None) -> None:
         self.spans = spans

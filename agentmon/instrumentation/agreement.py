@@ -5,8 +5,9 @@ How much the outputs of similar tasks agree.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from agentmon.instrumentation.active import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,6 @@ class Agreement:
     """
 
     def __init__(self) -> None:
-        self._lock = RLock()
         self._groups: OrderedDict[tuple[Any, ...], deque[Any]] = OrderedDict()
 
     def join(
@@ -46,7 +46,7 @@ class Agreement:
         Returns:
             The mean likeness to those that are kept; None for the first.
         """
-        with self._lock:
+        with ACTIVE.shelter:
             members = self._groups.get(group)
             if members is None:
                 members = self._groups[group] = deque(maxlen=MOST_MEMBERS)

@@ -10,7 +10,6 @@ import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from threading import RLock
 from typing import TYPE_CHECKING, Final, Literal
 
 from agentmon.errors import DeclarationError
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agentmon.instrumentation.users import Users
+    from agentmon.model.metric import Metric
     from agentmon.record.declaration import Scope
     from agentmon.record.registry import Registry
 
@@ -151,7 +151,7 @@ class Work:
 
     def spend(self, scope: Scope, picos: int, tokens: int, cpu_ns: int) -> None:
         """Take note of what was spent for it."""
-        with self.desk.lock:
+        with ACTIVE.shelter:
             self.picos += picos
             self.tokens += tokens
             self.cpu_ns += cpu_ns
@@ -159,7 +159,7 @@ class Work:
 
     def troubled(self) -> Unit:
         """The errors within it that wait for success."""
-        with self.desk.lock:
+        with ACTIVE.shelter:
             if self.trouble is None:
                 self.trouble = Unit(self.duty.name)
             return self.trouble
@@ -191,7 +191,6 @@ class Desk:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.lock = RLock()
         self._signals = registry.signals
         self._open: OrderedDict[str, Work] = OrderedDict()
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
@@ -228,7 +227,7 @@ class Desk:
             The task, and whether the caller is the one to end it.
         """
         task_id = uuid.uuid4().hex if given_id is None else text_id(given_id)
-        with self.lock:
+        with ACTIVE.shelter:
             known = self._open.get(task_id)
             if known is not None and known.duty.name == duty.name:
                 resumed, known.paused = known.paused, False
@@ -246,25 +245,25 @@ class Desk:
                     self._count_reworked(duty.name, task.agent, _AGAIN)
                     task.reworked = True
                 else:
-                    self._signals.add(work.TASK_BEGUN, (duty.name,))
-            self._signals.add(work.TASK_IN_FLIGHT, (duty.name,))
+                    self._add(work.TASK_BEGUN, (duty.name,))
+            self._add(work.TASK_IN_FLIGHT, (duty.name,))
             self._open[task_id] = task
             if len(self._open) > MOST_REMEMBERED:
                 _, forgotten = self._open.popitem(last=False)
-                self.registry.drop("task_bound", 1)
+                ACTIVE.shelter.later(self.registry.drop, "task_bound", 1)
                 _calm(forgotten)
         task.meet(scope)
         return task, True
 
     def visit(self, duty: Duty, given_id: str, scope: Scope, begun_ns: int) -> Work:
         """The task of another process that is worked on here, and ends there; or that of this."""
-        with self.lock:
+        with ACTIVE.shelter:
             known = self._open.get(given_id)
         return known or Work(self, duty, given_id, begun_ns, scope)
 
     def first_output(self, task: Work) -> None:
         """Record the time to the first output, once."""
-        with self.lock:
+        with ACTIVE.shelter:
             if task.shown or task.result is not None:
                 return
             task.shown = True
@@ -284,9 +283,9 @@ class Desk:
             duration_ns: How long it took, if not until now.
         """
         duty, signals = task.duty, self._signals
-        with self.lock:
+        with ACTIVE.shelter:
             if task.result is not None:
-                self.registry.drop("ended_twice", 1)
+                ACTIVE.shelter.later(self.registry.drop, "ended_twice", 1)
                 return
             if duration_ns is None:
                 duration_ns = self.registry.clock() - task.begun_ns
@@ -316,7 +315,7 @@ class Desk:
 
     def pass_on(self, task: Work) -> None:
         """Let go of a task that goes on in another process."""
-        with self.lock:
+        with ACTIVE.shelter:
             if task.result is not None or not task.here:
                 return
             self._leave(task)
@@ -326,19 +325,23 @@ class Desk:
 
     def settle_visit(self, task: Work) -> None:
         """Record what was spent here for a task that ends in another process."""
-        with self.lock:
+        with ACTIVE.shelter:
             _calm(task)
             if not task.here and task.result is None:
                 self._settle(task, _ELSEWHERE)
                 task.picos = task.tokens = task.cpu_ns = 0
 
+    def _add(self, metric: Metric, labels: tuple[str, ...], n: int = 1) -> None:
+        """Add to a counter or gauge, once the shelter is left."""
+        ACTIVE.shelter.later(self._signals.add, metric, labels, n)
+
     def _leave(self, task: Work) -> None:
         if task.here:
             task.here = False
-            self._signals.add(work.TASK_IN_FLIGHT, (task.duty.name,), -1)
+            self._add(work.TASK_IN_FLIGHT, (task.duty.name,), -1)
         done, task.done = task.done, None
         if done is not None:
-            done()
+            ACTIVE.shelter.later(done)
 
     def _settle(self, task: Work, result: str) -> None:
         """Record what was spent."""
@@ -347,25 +350,28 @@ class Desk:
         if spending is not None:
             task.picos += spending.of_cpu(task.cpu_ns)
             if task.picos > 0:
-                spending.pay(work.TASK_COST, (*labels, spending.currency), task.picos)
+                ACTIVE.shelter.later(
+                    spending.pay, work.TASK_COST, (*labels, spending.currency), task.picos
+                )
         if task.tokens:
-            self._signals.add(work.TASK_TOKENS, labels, task.tokens)
+            self._add(work.TASK_TOKENS, labels, task.tokens)
         if task.cpu_ns:
-            self._signals.add(work.TASK_CPU, labels, task.cpu_ns)
+            self._add(work.TASK_CPU, labels, task.cpu_ns)
 
     def _waste(self, name: str, agent: str, waste: str, picos: int, tokens: int) -> None:
         spending = ACTIVE.spending
         if picos > 0 and spending is not None:
-            spending.pay(work.WASTED_COST, (name, agent, waste, spending.currency), picos)
+            labels = (name, agent, waste, spending.currency)
+            ACTIVE.shelter.later(spending.pay, work.WASTED_COST, labels, picos)
         if tokens:
-            self._signals.add(work.WASTED_TOKENS, (name, agent, waste), tokens)
+            self._add(work.WASTED_TOKENS, (name, agent, waste), tokens)
 
     # ------------------------------------------------------------------ afterwards
 
     def rework(self, given_id: object, reason: str, name: str, agent: str) -> None:
         """Flag a task; *name* and *agent* are for where it is not remembered."""
         task_id = text_id(given_id)
-        with self.lock:
+        with ACTIVE.shelter:
             before = self._ended.get(task_id)
             if before is not None:
                 self._rework(before, reason)
@@ -391,11 +397,11 @@ class Desk:
             self._waste(before.name, before.agent, "reworked", before.picos, before.tokens)
 
     def _count_reworked(self, name: str, agent: str, reason: str) -> None:
-        self._signals.add(work.TASK_REWORKED, (name, agent, reason))
+        self._add(work.TASK_REWORKED, (name, agent, reason))
 
     def remember_trace(self, task: Work) -> None:
         """Let what is said of a trace later find its task."""
-        with self.lock:
+        with ACTIVE.shelter:
             self._traces[task.trace] = task
             if len(self._traces) > MOST_REMEMBERED:
                 self._traces.popitem(last=False)
@@ -411,7 +417,7 @@ class Desk:
         Returns:
             None where it is not remembered.
         """
-        with self.lock:
+        with ACTIVE.shelter:
             if task_id is not None:
                 key = text_id(task_id)
                 task = self._open.get(key)
@@ -429,7 +435,7 @@ class Desk:
     def _expire(self) -> None:
         """End the handles whose time is over."""
         now_ns = self.registry.clock()
-        with self.lock:
+        with ACTIVE.shelter:
             late = [
                 task
                 for task in self._open.values()

@@ -8,9 +8,9 @@ import logging
 import time
 from contextvars import ContextVar
 from functools import partial
-from threading import Lock, RLock
 from typing import TYPE_CHECKING, Final, Protocol
 
+from agentmon.instrumentation.active import ACTIVE
 from agentmon.model.catalogue import work
 from agentmon.model.catalogue.operations import MODEL_CALL_TOKENS
 
@@ -50,7 +50,7 @@ SPENDER: ContextVar[Spender | None] = ContextVar("agentmon_spender", default=Non
 class _Account:
     """What is known of the calls of one recorder, and what its parts still owe its wholes."""
 
-    __slots__ = ("lock", "owed_input", "owed_output", "places", "price", "unpriced")
+    __slots__ = ("owed_input", "owed_output", "places", "price", "unpriced")
 
     def __init__(
         self,
@@ -62,7 +62,6 @@ class _Account:
         self.places = places
         self.unpriced = unpriced
         self.price = price
-        self.lock = Lock()
         #: Tokens that were reported as a part after their whole had been priced.
         self.owed_input = 0
         self.owed_output = 0
@@ -97,7 +96,6 @@ class Spending:
         self._rests: dict[tuple[Metric, tuple[str, ...]], int] = {}
         self._cpu: dict[str, int] = {}
         self._charged: dict[str, int] = {}
-        self._lock = RLock()
         self._begun_cpu_ns = time.process_time_ns()
         if table is not None:
             registry.signals.set(work.PRICE_TABLE, (table.version, table.currency), 1)
@@ -141,7 +139,7 @@ class Spending:
             ns: How much, in nanoseconds; each is said once.
             spender: What it was used for.
         """
-        with self._lock:
+        with ACTIVE.shelter:
             self._cpu[scope.agent] = self._cpu.get(scope.agent, 0) + ns
         if spender is not None:
             spender.spend(scope, 0, 0, ns)
@@ -163,7 +161,9 @@ class Spending:
         if price is None and self._table is not None:
             self._warn(model, provider)
         labels = (scope.agent, scope.workflow, model, provider)
-        places = {each: (*labels, each, self.currency) for each in _COST_TYPES}
+        places: dict[str, tuple[str, ...]] = {
+            each: (*labels, each, self.currency) for each in _COST_TYPES
+        }
         account = _Account(places, price, (scope.agent, model, provider))
         return self._accounts.setdefault(recorder, account)
 
@@ -197,7 +197,7 @@ class Spending:
         if input_tokens:
             n = input_tokens
             if n < 0 or account.owed_input:
-                with account.lock:
+                with ACTIVE.shelter:
                     owed = account.owed_input - n
                     account.owed_input = max(0, owed)
                 n = max(0, -owed)
@@ -205,7 +205,7 @@ class Spending:
         if output_tokens:
             n = output_tokens
             if n < 0 or account.owed_output:
-                with account.lock:
+                with ACTIVE.shelter:
                     owed = account.owed_output - n
                     account.owed_output = max(0, owed)
                 n = max(0, -owed)
@@ -246,7 +246,7 @@ class Spending:
         """
         nanos, rest = divmod(picos, _PICOS)
         if rest:
-            with self._lock:
+            with ACTIVE.shelter:
                 nanos_more, rest = divmod(self._rests.get((metric, labels), 0) + rest, _PICOS)
                 if len(self._rests) >= _MOST_RESTS:
                     self._rests.clear()
@@ -257,7 +257,7 @@ class Spending:
 
     def _charge_cpu(self) -> None:
         """Record what computing has cost since this was done last."""
-        with self._lock:
+        with ACTIVE.shelter:
             used = dict(self._cpu)
             process_ns = time.process_time_ns() - self._begun_cpu_ns
             # What no agent is known to have used.
@@ -268,7 +268,7 @@ class Spending:
                 if more > 0:
                     self._charged[agent] = cost
                     labels = (agent, "", "", "", "compute", self.currency)
-                    self.pay(work.COST, labels, more)
+                    ACTIVE.shelter.later(self.pay, work.COST, labels, more)
 
 
 def _rest(whole: int, parts: int) -> int:

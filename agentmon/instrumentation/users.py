@@ -13,7 +13,7 @@ import os
 import uuid
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from threading import RLock
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from agentmon.instrumentation.active import ACTIVE
@@ -133,14 +133,12 @@ class Users:
 
     def __init__(self, registry: Registry, key: bytes | None) -> None:
         self.registry = registry
-        self._lock = RLock()
         self._key = _hashing_key(key)
         self._active: dict[int, int] = {}
         self._sessions: OrderedDict[int, _Open] = OrderedDict()
         make = _sketches()
         self._peaks = {name: Peak(*each) for name, each in _PEAKS.items()}
         self._seen = {name: Seen(*each, make) for name, each in _SEEN.items()}
-        registry.looks.append(self._look)
 
     def hashed(self, given: object) -> int:
         """A number for an id, which nobody without the key can tell."""
@@ -152,7 +150,7 @@ class Users:
     def enter(self, user: int) -> None:
         """A user begins to wait for something."""
         now_ns = self.registry.clock()
-        with self._lock:
+        with ACTIVE.shelter:
             self._active[user] = self._active.get(user, 0) + 1
             for peak in self._peaks.values():
                 peak.move(now_ns, len(self._active))
@@ -162,7 +160,7 @@ class Users:
     def leave(self, user: int) -> None:
         """A user has it."""
         now_ns = self.registry.clock()
-        with self._lock:
+        with ACTIVE.shelter:
             left = self._active.get(user, 0) - 1
             if left > 0:
                 self._active[user] = left
@@ -171,10 +169,11 @@ class Users:
             for peak in self._peaks.values():
                 peak.move(now_ns, len(self._active))
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Show the gauges as they are now."""
         now_ns = self.registry.clock()
-        put = self.registry.signals.set
-        with self._lock:
+        put = partial(ACTIVE.shelter.later, self.registry.signals.set)
+        with ACTIVE.shelter:
             self._abandon(now_ns)
             level = len(self._active)
             put(work.USERS_IN_FLIGHT, (), level)
@@ -189,23 +188,23 @@ class Users:
     def begin(self, session: int, idle_ns: int) -> None:
         """Begin a session, unless it is open."""
         now_ns = self.registry.clock()
-        with self._lock:
+        with ACTIVE.shelter:
             self._abandon(now_ns)
             if session in self._sessions:
                 return
             self._sessions[session] = _Open(now_ns, now_ns, idle_ns)
-            self.registry.signals.add(work.SESSIONS_BEGUN)
+            ACTIVE.shelter.later(self.registry.signals.add, work.SESSIONS_BEGUN)
             if len(self._sessions) > MOST_SESSIONS:
                 oldest = next(iter(self._sessions))
                 self._end(oldest, _ABANDONED, self._sessions[oldest].active_ns)
-                self.registry.drop("session_bound", 1)
+                ACTIVE.shelter.later(self.registry.drop, "session_bound", 1)
 
     def begin_turn(self, session: int, user: int, idle_ns: int) -> int:
         """Begin a turn, and its session if need be; returns the time."""
         self.begin(session, idle_ns)
         self.enter(user)
         now_ns = self.registry.clock()
-        with self._lock:
+        with ACTIVE.shelter:
             known = self._sessions.get(session)
             turn = "first"
             if known is not None:
@@ -214,14 +213,14 @@ class Users:
                 known.in_flight += 1
                 known.active_ns = now_ns
                 self._sessions.move_to_end(session)
-            self.registry.signals.add(work.TURNS, (turn,))
+            ACTIVE.shelter.later(self.registry.signals.add, work.TURNS, (turn,))
         return now_ns
 
     def end_turn(self, session: int, user: int, begun_ns: int) -> None:
         """End a turn."""
         now_ns = self.registry.clock()
         self.leave(user)
-        with self._lock:
+        with ACTIVE.shelter:
             known = self._sessions.get(session)
             if known is not None:
                 known.in_flight -= 1
@@ -231,17 +230,18 @@ class Users:
 
     def end(self, session: int, *, completed: bool) -> None:
         """End a session, if it is open."""
-        with self._lock:
+        with ACTIVE.shelter:
             if session in self._sessions:
                 result = _COMPLETED if completed else _ABANDONED
                 self._end(session, result, self.registry.clock())
 
     def _end(self, session: int, result: str, ended_ns: int) -> None:
         known = self._sessions.pop(session)
-        signals = self.registry.signals
-        signals.add(work.SESSIONS_ENDED, (result,))
-        signals.observe(work.SESSION_DURATION, (result,), max(0, ended_ns - known.begun_ns))
-        signals.observe(work.SESSION_TURNS, (), known.turns)
+        later, signals = ACTIVE.shelter.later, self.registry.signals
+        later(signals.add, work.SESSIONS_ENDED, (result,))
+        lasted_ns = max(0, ended_ns - known.begun_ns)
+        later(signals.observe, work.SESSION_DURATION, (result,), lasted_ns)
+        later(signals.observe, work.SESSION_TURNS, (), known.turns)
 
     def _abandon(self, now_ns: int) -> None:
         """End the sessions that have been quiet for too long."""
@@ -280,10 +280,13 @@ def users() -> Users | None:
     at = desk()
     if at is None:
         return None
-    with at.lock:
-        if at.users is None:
-            at.users = Users(at.registry, ACTIVE.user_key)
-        return at.users
+    if at.users is None:
+        fresh = Users(at.registry, ACTIVE.user_key)
+        with ACTIVE.shelter:
+            if at.users is None:
+                at.users = fresh
+                at.registry.looks.append(fresh.look)
+    return at.users
 
 
 # ---------------------------------------------------------------------- what users of agentmon call

@@ -471,6 +471,44 @@ def test_the_user_of_a_task_is_at_work_until_it_ends() -> None:
         assert recorded.value("agentmon_users_seen", window="5m") == 1
 
 
+def test_tasks_of_many_threads_are_counted_exactly(endpoint: Endpoint) -> None:
+    """8 threads with 200 tasks each, which report tokens and are flagged: no count is off."""
+    endpoint.start(prices=TABLE)
+    operation = agentmon.task("answer", agent="desk")
+
+    def work() -> None:
+        for _ in range(200):
+            with operation as task:
+                model(input_tokens=3)
+            agentmon.rework(task)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert endpoint.value("agentmon_task_begun_total") == 1600
+    assert endpoint.value("agentmon_task_ended_total", result="completed") == 1600
+    assert endpoint.value("agentmon_task_reworked_total") == 1600
+    assert endpoint.value("agentmon_task_tokens_total") == 4800
+    assert endpoint.value("agentmon_task_cost_total") == 0.0048
+    assert endpoint.value("agentmon_wasted_cost_total") == 0.0048
+    assert endpoint.value("agentmon_task_in_flight") == 0
+
+
+def test_an_open_task_is_flagged_and_found_by_its_trace_or_id() -> None:
+    """Before it has ended: the flag counts once, and a score finds its agent."""
+    with capture() as recorded:
+        task = agentmon.task("answer", id=1, agent="desk").begin()
+        agentmon.rework(1, reason="wrong")
+        agentmon.rework(task, reason="wrong")
+        agentmon.score("tone", 1, task=1)
+        task.complete()
+        agentmon.rework(1, reason="wrong")
+    assert recorded.value("agentmon_task_reworked_total", agent="desk", reason="wrong") == 1
+    assert recorded.value("agentmon_evaluation_score_ratio_count", agent="desk") == 1
+
+
 def test_nothing_happens_while_recording_is_off() -> None:
     """Every way to use a task passes through."""
     with agentmon.task("answer", id=1) as task:
