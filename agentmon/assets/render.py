@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from agentmon.assets import routing, rules, runbooks
+from agentmon.assets import dashboards, routing, rules, runbooks
+from agentmon.assets.dashboards import provisioning
 from agentmon.assets.rules.rule import Group
 from agentmon.errors import ConfigError
 from agentmon.model.objectives import Objectives
@@ -36,6 +37,11 @@ def render(objectives: Objectives) -> dict[str, str]:
         "prometheus/templates/agentmon.tmpl": (
             Path(__file__).with_name("notification.tmpl").read_text(encoding="utf-8")
         ),
+        "grafana/provisioning/dashboards/agentmon.yml": _HEADER
+        + yaml_text(provisioning.dashboards()),
+        "grafana/provisioning/datasources/agentmon.yml": _HEADER
+        + yaml_text(provisioning.datasources()),
+        **dashboards.files(objectives),
         **{f"docs/runbooks/{name}": page for name, page in runbooks.pages(objectives).items()},
     }
 

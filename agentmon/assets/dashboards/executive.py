@@ -1,0 +1,673 @@
+"""
+Dashboards for those who answer for it: words and numbers, the verdict first.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
+from agentmon.assets.dashboards.colours import MORE, NONE, at_least, at_most
+from agentmon.query.promql import Expression, over_time, predicted, recorded
+from agentmon.query.views import Measure
+
+__all__ = ["BOARDS"]
+
+_SCOPE: Final = ("service", "region")
+_HEALTH: Final = "health_monitoring."
+_ALERTS: Final = ("alertname", "severity", "component")
+
+
+def _firing(severity: str) -> Expression:
+    found = recorded(
+        "ALERTS",
+        ("alertname", "alertstate", "severity", "component"),
+        {"alertstate": "firing", "severity": severity, "alertname": ("=~", "Agentmon.+")},
+    )
+    return found.count()
+
+
+def _budget(level: str, by: tuple[str, ...]) -> Expression:
+    """How much of the error budget is left, of the thirty days before."""
+    failed = recorded(f"{level}:agentmon_failed:ratio_rate30d", by)
+    objective = recorded(f"{level}:agentmon_availability_objective:ratio", by[:1])
+    left = Expression(f"(1 - {objective.text})", objective.labels)
+    used = failed.combine("/", left, by[:1], many=True) if by else failed / left
+    return Expression(f"1 - {used.inner}", failed.labels, simple=False)
+
+
+def _availability(level: str, by: tuple[str, ...], window: str) -> Expression:
+    failed = recorded(f"{level}:agentmon_failed:ratio_rate{window}", by)
+    return Expression(f"1 - {failed.text}", failed.labels, simple=False)
+
+
+def _asked(  # noqa: PLR0917  # as a panel is read: title, help, form, what it asks
+    title: str,
+    help_text: str,
+    form: str,
+    queries: tuple[Query, ...],
+    measure: Measure,
+    width: int,
+    **more: object,
+) -> Panel:
+    """A panel of recorded series."""
+    height = {"stat": 4, "lines": 8, "table": 9, "bars": 8}[form]
+    return Panel(title, help_text, form, queries, measure, width, height, **more)  # type: ignore[arg-type]
+
+
+_SYSTEM_HEALTH: Final = Board(
+    "system_health_overview",
+    "agentmon-system-health",
+    "System health",
+    "executive",
+    "Does it work, and if not, where?",
+    _SCOPE,
+    (
+        Row(
+            "",
+            (
+                _asked(
+                    "Requests that succeed",
+                    "Share of the tasks of users that were completed within the last hour. Below "
+                    "the promise, look at the alerts beside.",
+                    "stat",
+                    (Query(_availability("system", (), "1h"), "last hour"),),
+                    Measure.RATIO,
+                    6,
+                    steps=MORE,
+                    serves=(_HEALTH + "availability_monitoring.system_availability",),
+                    empty="No task ended in the last hour",
+                ),
+                _asked(
+                    "Error budget left",
+                    "How much of the failures that are allowed in thirty days is left. At 0 the "
+                    "promise is broken: changes should wait.",
+                    "stat",
+                    (Query(_budget("system", ()), "of 30 days"),),
+                    Measure.RATIO,
+                    6,
+                    steps=at_least(0.5, 0.1),
+                    empty="No task ended in 30 days",
+                ),
+                _asked(
+                    "Critical alerts",
+                    "Alerts that page, firing now.",
+                    "stat",
+                    (Query(_firing("critical").otherwise(Expression("vector(0)", frozenset()))),),
+                    Measure.COUNT,
+                    6,
+                    steps=NONE,
+                ),
+                _asked(
+                    "Warnings",
+                    "Alerts that are worth a ticket, firing now.",
+                    "stat",
+                    (Query(_firing("warning").otherwise(Expression("vector(0)", frozenset()))),),
+                    Measure.COUNT,
+                    6,
+                    steps=(NONE[0], at_most(1, 5)[1]),
+                ),
+            ),
+        ),
+        Row(
+            "Where",
+            (
+                _asked(
+                    "Availability by region",
+                    "Share of the calls of agents that did not fail within the last hour, by "
+                    "region.",
+                    "bars",
+                    (Query(_availability("region", ("region",), "1h"), "{{region}}"),),
+                    Measure.RATIO,
+                    8,
+                    steps=MORE,
+                    serves=(_HEALTH + "availability_monitoring.geographic_availability",),
+                ),
+                _asked(
+                    "Availability by tier",
+                    "The same by tier of the agents; agents without a tier are left out.",
+                    "bars",
+                    (Query(_availability("tier", ("tier",), "1h"), "{{tier}}"),),
+                    Measure.RATIO,
+                    8,
+                    steps=MORE,
+                    empty="No agent declares a tier",
+                    serves=(_HEALTH + "availability_monitoring.tier_availability",),
+                ),
+                panel(
+                    "table",
+                    "component-up",
+                    title="Components",
+                    help="Down means that health checks or calls of it fail.",
+                    width=8,
+                    height=8,
+                    columns=("Now",),
+                    empty="No component is watched: see agentmon.component and health_check",
+                ),
+            ),
+        ),
+        Row(
+            "What changed",
+            (
+                _asked(
+                    "Availability over time",
+                    "Share of calls of agents that did not fail, each over an hour, by region.",
+                    "lines",
+                    (Query(_availability("region", ("region",), "1h"), "{{region}}"),),
+                    Measure.RATIO,
+                    12,
+                ),
+                panel(
+                    "lines",
+                    "agent-errors",
+                    title="Agents that fail most",
+                    help="Open the details of an agent from the menu above.",
+                    width=12,
+                ),
+            ),
+        ),
+        Row(
+            "Care",
+            (
+                panel(
+                    "table", "health-checks", title="Health checks", width=8, columns=("Passes",)
+                ),
+                panel(
+                    "table",
+                    "backup-age",
+                    title="Backups",
+                    width=5,
+                    columns=("Last success",),
+                    empty="No backup is reported: see agentmon collect",
+                ),
+                panel(
+                    "table",
+                    "security-findings",
+                    title="Security findings",
+                    width=6,
+                    columns=("Findings",),
+                    empty="No scan is reported: see agentmon collect",
+                ),
+                panel(
+                    "table",
+                    "certificates",
+                    title="Certificates",
+                    width=5,
+                    columns=("Ends",),
+                    empty="No certificate is watched",
+                ),
+                panel(
+                    "table",
+                    "controls",
+                    "evidence",
+                    title="Compliance",
+                    width=8,
+                    columns=("Met", "Evidence"),
+                    empty="No control is reported",
+                ),
+                panel(
+                    "table",
+                    "documents",
+                    "dead-links",
+                    title="Documentation",
+                    width=8,
+                    columns=("Changed", "Dead links"),
+                    empty="No document is reported",
+                ),
+                panel(
+                    "lines",
+                    "dropped",
+                    title="The monitoring itself: not kept as it came",
+                    width=8,
+                    height=9,
+                ),
+                panel("lines", "scrape-duration", title="Time of a scrape", width=6),
+                panel("lines", "series", title="Series held", width=6),
+                panel("lines", "scrapes", title="Scrapes", width=6),
+                panel("table", "versions", title="Versions of agentmon", width=6, height=8),
+                panel(
+                    "lines",
+                    "endpoint-refusals",
+                    "failed-authentications",
+                    width=8,
+                    title="Refused and failed log-ins",
+                    legends=("{{reason}}", "{{reason}}"),
+                ),
+                panel(
+                    "table",
+                    "endpoint-certificates",
+                    title="Certificates of endpoints",
+                    width=8,
+                    height=8,
+                    columns=("Ends",),
+                    empty="No endpoint speaks TLS",
+                ),
+                panel(
+                    "table",
+                    "security-scans",
+                    title="Latest scans",
+                    width=8,
+                    height=8,
+                    columns=("Scanned",),
+                    empty="No scan is reported",
+                ),
+            ),
+        ),
+    ),
+)
+
+_PERFORMANCE: Final = Board(
+    "performance_summary",
+    "agentmon-performance",
+    "Performance of all agents",
+    "executive",
+    "Which agents are fast and sound, and which are not?",
+    (*_SCOPE, "team", "tier", "agent"),
+    (
+        Row(
+            "",
+            (
+                panel("stat", "requests", title="Requests an hour", width=6),
+                panel("stat", "velocity", title="Tasks completed a minute", width=6),
+                panel(
+                    "stat", "system-task-completion", title="Tasks completed", width=6, steps=MORE
+                ),
+                panel("stat", "users", title="Users at work", width=6, empty="No user is declared"),
+            ),
+        ),
+        Row(
+            "Side by side",
+            (
+                panel(
+                    "table",
+                    "agent-traffic",
+                    "agent-p50",
+                    "agent-p90",
+                    "agent-p99",
+                    "agent-errors",
+                    "agent-timeouts",
+                    "agent-variation",
+                    title="Agents",
+                    help="Over the whole range; sort by a column to rank.",
+                    width=24,
+                    height=12,
+                    columns=("Calls", "p50", "p90", "p99", "Failed", "Timed out", "Variation"),
+                ),
+            ),
+        ),
+        Row(
+            "Over time",
+            (
+                panel("lines", "agent-p90", title="p90", width=8),
+                panel("lines", "agent-errors", title="Failed", width=8),
+                panel("lines", "agent-traffic", title="Calls", width=8),
+                _asked(
+                    "Compared with a week ago: p90",
+                    "How many times as long the slowest tenth of the calls takes as a week before. "
+                    "1 is the same.",
+                    "lines",
+                    (
+                        Query(
+                            Expression(
+                                "histogram_quantile(0.9, sum by (le, agent) (rate("
+                                'agentmon_agent_duration_seconds_bucket{agent=~"$agent"}'
+                                "[$__rate_interval]))) / histogram_quantile(0.9, sum by (le, agent)"
+                                ' (rate(agentmon_agent_duration_seconds_bucket{agent=~"$agent"}'
+                                "[$__rate_interval] offset 1w)))",
+                                frozenset({"agent"}),
+                            ),
+                            "{{agent}}",
+                        ),
+                    ),
+                    Measure.NUMBER,
+                    12,
+                    empty="There is no week of history yet",
+                ),
+                panel("lines", "agent-mean", title="Mean", width=6),
+                panel("lines", "agent-deviation", title="Standard deviation", width=6),
+            ),
+        ),
+    ),
+)
+
+_COST: Final = Board(
+    "cost_efficiency_view",
+    "agentmon-cost",
+    "Cost and efficiency",
+    "executive",
+    "What does it cost, for what, and what of it is wasted?",
+    (*_SCOPE, "team", "tier", "agent", "model", "workflow"),
+    (
+        Row(
+            "",
+            (
+                panel("stat", "cost-by-type", title="Cost an hour, by type", width=12),
+                panel(
+                    "stat",
+                    "waste",
+                    title="Wasted",
+                    width=6,
+                    window="$__range",
+                    steps=at_most(0.05, 0.2),
+                    empty="No task ended",
+                ),
+                panel(
+                    "stat",
+                    "unpriced",
+                    title="Tokens without a price, a second",
+                    width=6,
+                    steps=(NONE[0], at_most(0.001, 1)[1]),
+                    empty="Every model has a price",
+                ),
+            ),
+        ),
+        Row(
+            "By whom",
+            (
+                panel("bars", "cost", title="Cost an hour by agent", width=8),
+                panel("bars", "cost-by-model", title="Cost an hour by model", width=8),
+                panel("bars", "cost-by-workflow", title="Cost an hour by workflow", width=8),
+            ),
+        ),
+        Row(
+            "For what",
+            (
+                panel(
+                    "table",
+                    "cost-per-task",
+                    "tasks-per-cost",
+                    "tasks-per-cpu",
+                    "useful-tokens",
+                    title="What a task costs",
+                    width=12,
+                    columns=(
+                        "Cost of a task",
+                        "Tasks for a unit of money",
+                        "Tasks for a CPU second",
+                        "Useful tokens",
+                    ),
+                ),
+                panel(
+                    "stack",
+                    "waste-by-agent",
+                    title="Wasted an hour: the savings",
+                    width=12,
+                    help="Failed and reworked tasks: what could be saved at most.",
+                ),
+                panel("stack", "cost", title="Cost an hour over time", width=12),
+                panel("stack", "agent-tokens", title="Tokens a second", width=12),
+                panel(
+                    "lines",
+                    "task-cpu",
+                    title="CPU time of tasks",
+                    width=12,
+                    empty="CPU time is attributed only where configure(agent_cpu=True) says so",
+                ),
+                panel("table", "price-table", title="Price table in force", width=12, height=8),
+            ),
+        ),
+    ),
+)
+
+_SATISFACTION: Final = Board(
+    "user_satisfaction_metrics",
+    "agentmon-satisfaction",
+    "User satisfaction",
+    "executive",
+    "Are users content, and where are they not?",
+    (*_SCOPE, "team", "tier", "agent"),
+    (
+        Row(
+            "",
+            (
+                panel(
+                    "stat",
+                    "abandonment",
+                    title="Sessions abandoned",
+                    width=6,
+                    window="$__range",
+                    steps=at_most(0.1, 0.3),
+                    empty="No session ended",
+                ),
+                panel(
+                    "stat",
+                    "turn-p90",
+                    title="Wait for an answer, p90",
+                    width=6,
+                    window="$__range",
+                    steps=at_most(10, 30),
+                    empty="No turn ended",
+                ),
+                panel(
+                    "stat",
+                    "follow-ups",
+                    title="Follow-ups",
+                    width=6,
+                    window="$__range",
+                    empty="No turn ended",
+                ),
+                panel(
+                    "stat",
+                    "sessions-open",
+                    title="Open sessions",
+                    width=6,
+                    empty="No session is declared",
+                ),
+            ),
+        ),
+        Row(
+            "Who is content",
+            (
+                panel(
+                    "bars",
+                    "satisfaction",
+                    title="By agent",
+                    width=8,
+                    steps=at_least(0.7, 0.5),
+                    empty="No rating came: see agentmon.feedback",
+                ),
+                panel(
+                    "bars",
+                    "satisfaction-by-task",
+                    title="By task",
+                    width=8,
+                    steps=at_least(0.7, 0.5),
+                    empty="No rating came",
+                ),
+                panel("lines", "ratings", title="Ratings on each scale", width=8),
+            ),
+        ),
+        Row(
+            "Over time",
+            (
+                panel("lines", "satisfaction", title="Satisfaction", width=12),
+                panel("heat", "satisfaction-distribution", title="Ratings from 0 to 1", width=12),
+                panel("lines", "users-peak", title="Users at work, peak", width=6),
+                panel("lines", "users-seen", title="Users seen", width=6),
+                panel("lines", "session-turns", title="Turns in a session", width=6),
+                panel("lines", "session-length", title="Length of sessions", width=6),
+                panel("lines", "sessions", title="Sessions begun", width=6),
+                panel("lines", "task-p90", title="Time to the answer, p90", width=9),
+                panel("lines", "task-first-output", title="Time to the first output, p90", width=9),
+            ),
+        ),
+    ),
+    since="now-7d",
+)
+
+_BUSINESS: Final = Board(
+    "business_impact_view",
+    "agentmon-business",
+    "Business impact",
+    "executive",
+    "What is it worth, and what is left of that?",
+    (*_SCOPE, "workflow"),
+    (
+        Row(
+            "",
+            (
+                panel(
+                    "stat", "value", title="Value an hour", width=8, empty="No value is declared"
+                ),
+                panel(
+                    "stat",
+                    "margin",
+                    title="Left after cost, an hour",
+                    width=8,
+                    empty="No value is declared",
+                ),
+                panel(
+                    "stat",
+                    "return",
+                    title="Value for each unit of cost",
+                    width=8,
+                    steps=at_least(2, 1),
+                    empty="No value is declared",
+                ),
+            ),
+        ),
+        Row(
+            "By workflow and event",
+            (
+                panel("bars", "value", title="Value an hour by workflow", width=8),
+                panel("bars", "margin", title="Margin an hour by workflow", width=8),
+                panel(
+                    "bars",
+                    "business-events",
+                    title="Deflections, conversions and the like",
+                    width=8,
+                    empty="No event is reported: see agentmon.business_event",
+                ),
+            ),
+        ),
+        Row(
+            "Over time",
+            (
+                panel("stack", "value", title="Value an hour", width=12),
+                panel("lines", "margin", title="Margin an hour", width=12),
+                panel("lines", "business-events", title="Events a second", width=12),
+                panel("stack", "task-results", title="How tasks end", width=12),
+            ),
+        ),
+    ),
+    since="now-7d",
+)
+
+
+def _trend(title: str, record: str, by: tuple[str, ...], measure: Measure, width: int) -> Panel:
+    """A recorded series, a week ago beside it, and where the last day leads."""
+    series = recorded(record, by)
+    label = " ".join(f"{{{{{name}}}}}" for name in by)
+    return _asked(
+        title,
+        "Now, a week ago, and where a straight line through the last day leads in a day.",
+        "lines",
+        (
+            Query(series, f"{label} now".strip()),
+            Query(series.offset("1w"), f"{label} a week ago".strip()),
+            Query(predicted(series, "1d", 86400), f"{label} in a day".strip()),
+        ),
+        measure,
+        width,
+    )
+
+
+_TREND: Final = Board(
+    "trend_analysis_view",
+    "agentmon-trends",
+    "Trends",
+    "executive",
+    "Where is it going, and when will a promise break?",
+    _SCOPE,
+    (
+        Row(
+            "",
+            (
+                _asked(
+                    "Failed, compared with a week ago",
+                    "How many times as many calls of tasks fail as a week ago, over a day each.",
+                    "stat",
+                    (
+                        Query(
+                            recorded("system:agentmon_failed:ratio_rate1d", ())
+                            / (recorded("system:agentmon_failed:ratio_rate1d", ()).offset("1w") > 0)
+                        ),
+                    ),
+                    Measure.NUMBER,
+                    8,
+                    steps=at_most(1.2, 2),
+                    empty="There is no week of history yet",
+                ),
+                _asked(
+                    "Traffic, compared with a week ago",
+                    "How many times as many tasks end as a week ago, over a day each.",
+                    "stat",
+                    (
+                        Query(
+                            over_time(
+                                "avg_over_time", recorded("system:agentmon_calls:rate5m", ()), "1d"
+                            )
+                            / over_time(
+                                "avg_over_time",
+                                recorded("system:agentmon_calls:rate5m", ()).offset("1w"),
+                                "1d",
+                            )
+                        ),
+                    ),
+                    Measure.NUMBER,
+                    8,
+                    empty="There is no week of history yet",
+                ),
+                _asked(
+                    "Error budget is used up in",
+                    "At the rate of the last day. Nothing is shown while it grows back.",
+                    "stat",
+                    (
+                        Query(
+                            _budget("system", ())
+                            * 30
+                            * 86400
+                            / (
+                                recorded("system:agentmon_failed:ratio_rate1d", ())
+                                / Expression(
+                                    "(1 - system:agentmon_availability_objective:ratio)",
+                                    frozenset(),
+                                )
+                            )
+                        ),
+                    ),
+                    Measure.SECONDS,
+                    8,
+                    steps=at_least(7 * 86400, 2 * 86400),
+                    empty="Nothing fails, or there is no history yet",
+                ),
+            ),
+        ),
+        Row(
+            "Tasks",
+            (
+                _trend(
+                    "Tasks a second", "system:agentmon_calls:rate5m", (), Measure.PER_SECOND, 12
+                ),
+                _trend("Failed", "system:agentmon_failed:ratio_rate1h", (), Measure.RATIO, 12),
+            ),
+        ),
+        Row(
+            "Regions",
+            (
+                _trend(
+                    "Calls a second",
+                    "region:agentmon_calls:rate5m",
+                    ("region",),
+                    Measure.PER_SECOND,
+                    12,
+                ),
+                _trend("Slow", "region:agentmon_slow:ratio_rate1h", ("region",), Measure.RATIO, 12),
+            ),
+        ),
+    ),
+    since="now-14d",
+    coming=("Projections with a band, and change points: they come with the analysis.",),
+)
+
+BOARDS: Final = (_SYSTEM_HEALTH, _PERFORMANCE, _COST, _SATISFACTION, _BUSINESS, _TREND)

@@ -1,0 +1,513 @@
+"""
+Dashboards as Grafana reads them, made with its own typed builders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from agentmon.assets.dashboards.board import (
+    COLUMNS,
+    VARIABLES,
+    Board,
+    Panel,
+    Query,
+    Step,
+)
+from agentmon.errors import ConfigError
+from agentmon.model.catalogue import facts as f
+from agentmon.model.objectives import Objectives
+from agentmon.query.ask import Ask
+from agentmon.query.promql import Expression
+from agentmon.query.views import Measure
+
+__all__ = ["dashboard", "expression"]
+
+_TAG: Final = "agentmon"
+#: Units of Grafana, by what the numbers are.
+_UNITS: Final[dict[Measure, str]] = {
+    Measure.SECONDS: "s",
+    Measure.RATIO: "percentunit",
+    Measure.PER_SECOND: "reqps",
+    Measure.COUNT: "short",
+    Measure.BYTES: "bytes",
+    Measure.BYTES_PER_SECOND: "binBps",
+    Measure.CORES: "short",
+    Measure.MONEY: "currencyUSD",
+    Measure.MONEY_PER_SECOND: "currencyUSD",
+    Measure.TIMESTAMP: "dateTimeFromNow",
+    Measure.YES: "bool_yes_no",
+    Measure.SCORE: "percentunit",
+    Measure.NUMBER: "short",
+}
+_MOST: Final = 10  # lines of a panel, the rest is summed
+_MOST_LINES: Final = 100  # of a table
+
+
+def expression(query: Query, board: Board) -> str:
+    """What a panel asks, with the variables of its dashboard."""
+    if isinstance(query.ask, Expression):
+        return query.ask.text
+    where: dict[str, Any] = {
+        name: ("=~", f"${name}") for name in board.variables if name in VARIABLES
+    }
+    made = query.ask.expression(Ask(query.window, where))
+    if query.ask.measure is Measure.MONEY_PER_SECOND:
+        made *= 3600
+    if query.ask.measure is Measure.TIMESTAMP:
+        made *= 1000
+    return made.text
+
+
+def _additive(measure: Measure) -> bool:
+    """Whether what is left out of a ranking can be summed."""
+    return measure in (
+        Measure.PER_SECOND,
+        Measure.COUNT,
+        Measure.BYTES,
+        Measure.BYTES_PER_SECOND,
+        Measure.CORES,
+        Measure.MONEY_PER_SECOND,
+    )
+
+
+def _ranked(query: Query, board: Board) -> tuple[str, str | None]:
+    """
+    The few series that matter over the whole range, and the sum of the others.
+
+    Which they are is decided once for the range: a ranking at each moment would make lines of
+    pieces.
+    """
+    text = expression(query, board)
+    if isinstance(query.ask, Expression) or not query.ask.by or "le" in query.ask.by:
+        return text, None
+    over = expression(Query(query.ask, "", "$__range"), board)
+    if "[$__range]" not in over:  # a gauge: the present decides
+        return f"topk({_MOST}, {text})", None
+    ranking = f"topk({_MOST}, {over.replace('[$__range]', '[$__range] @ end()')})"
+    on = ", ".join(query.ask.by)
+    few = f"({text}) and on ({on}) {ranking}"
+    if not _additive(query.ask.measure):
+        return few, None
+    return few, f"sum(({text}) unless on ({on}) {ranking}) > 0"
+
+
+def dashboard(board: Board, every: tuple[Board, ...], objectives: Objectives) -> str:
+    """
+    A dashboard as JSON.
+
+    Args:
+        board: The dashboard.
+        every: All of them, for the links between.
+        objectives: For the currency, and where runbooks are.
+
+    Raises:
+        ConfigError: If Grafana's builders are not installed.
+    """
+    try:
+        from grafana_foundation_sdk.builders import dashboard as d  # noqa: PLC0415  # only to build
+        from grafana_foundation_sdk.cog.encoder import JSONEncoder  # noqa: PLC0415
+        from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            "building dashboards needs grafana-foundation-sdk 0.0.21: install agentmon-telemetry "
+            "with the extra `build`, on Python 3.11 or newer"
+        ) from error
+    made = (
+        d.Dashboard(board.title)
+        .uid(board.uid)
+        .description(board.question)
+        .tags([_TAG, board.audience])
+        .refresh("1m")
+        .time(board.since, "now")
+        .timezone("browser")
+        .readonly()
+        .tooltip(m.DashboardCursorSync.CROSSHAIR)
+        .variables(_variables(board))
+        .links(_links(board, every))
+        .annotations(_annotations())
+    )
+    for each in _panels(board, objectives):
+        made = made.with_panel(each)
+    return str(JSONEncoder(sort_keys=True, indent=1).encode(made.build())) + "\n"
+
+
+# ------------------------------------------------------------------ what stands around
+
+
+def _variables(board: Board) -> list[Any]:
+    from grafana_foundation_sdk.builders import dashboard as d  # noqa: PLC0415
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    found: list[Any] = [d.DatasourceVariable("datasource").label("Data source").type("prometheus")]
+    for name in board.variables:
+        variable = VARIABLES[name]
+        narrowed = ", ".join(
+            f'{each}=~"${each}"' for each in variable.after if each in board.variables
+        )
+        selector = f"{variable.series}{{{narrowed}}}" if narrowed else variable.series
+        made = (
+            d.QueryVariable(name)
+            .label(variable.title)
+            .query(f"label_values({selector}, {name})")
+            .datasource(m.DataSourceRef(type_val="prometheus", uid="$datasource"))
+            .multi(multi=True)
+            .include_all(include_all=True)
+            .refresh(m.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(m.VariableSort.ALPHABETICAL_ASC)
+            .current(m.VariableOption(text=["All"], value=["$__all"], selected=True))
+        )
+        if name != "agent":  # its values are those that the team and the tier leave
+            made = made.all_value(".*")
+        found.append(made)
+    return found
+
+
+def _links(board: Board, every: tuple[Board, ...]) -> list[Any]:
+    """To the sister dashboards, keeping what was chosen; those of the same readers first."""
+    from grafana_foundation_sdk.builders import dashboard as d  # noqa: PLC0415
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    audiences = dict.fromkeys([board.audience, *(each.audience for each in every)])
+    return [
+        d.DashboardLink(audience.capitalize())
+        .type(m.DashboardLinkType.DASHBOARDS)
+        .tags([_TAG, audience])
+        .as_dropdown(as_dropdown=True)
+        .include_vars(include_vars=True)
+        .keep_time(keep_time=True)
+        for audience in audiences
+    ]
+
+
+def _annotations() -> list[Any]:
+    """Deployments, and alerts that fire."""
+    from grafana_foundation_sdk.builders import dashboard as d  # noqa: PLC0415
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    source = m.DataSourceRef(type_val="prometheus", uid="$datasource")
+    deployed = f"changes({f.DEPLOYMENT_LAST.sample}[$__interval]) > 0"
+    firing = 'ALERTS{alertstate="firing", alertname=~"Agentmon.+", severity=~"critical|warning"}'
+    return [
+        d.AnnotationQuery()
+        .name("Deployments")
+        .datasource(source)
+        .enable(enable=True)
+        .icon_color("blue")
+        .expr(deployed)
+        .title_format("Deployed: {{component}} ({{environment}})"),
+        d.AnnotationQuery()
+        .name("Alerts")
+        .datasource(source)
+        .enable(enable=True)
+        .icon_color("red")
+        .expr(firing)
+        .title_format("{{alertname}}")
+        .text_format("{{agent}}{{workflow}}{{dependency}}"),
+    ]
+
+
+# ------------------------------------------------------------------ panels
+
+
+def _panels(board: Board, objectives: Objectives) -> Iterator[Any]:
+    """Panels in their places: line after line, each as high as its highest."""
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    number, y = 1, 0
+    for row in board.rows:
+        if row.title:
+            yield _RowPanel(
+                m.RowPanel(
+                    title=row.title, id_val=number, grid_pos=m.GridPos(h=1, w=COLUMNS, x=0, y=y)
+                )
+            )
+            number, y = number + 1, y + 1
+        x = tallest = 0
+        for each in row.panels:
+            if x + each.width > COLUMNS:
+                x, y, tallest = 0, y + tallest, 0
+            place = m.GridPos(h=each.height, w=each.width, x=x, y=y)
+            yield _panel(each, board, objectives).id(number).grid_pos(place)
+            number, x, tallest = number + 1, x + each.width, max(tallest, each.height)
+        y += tallest
+
+
+class _RowPanel:
+    """A row that is built already."""
+
+    def __init__(self, built: Any) -> None:
+        self._built = built
+
+    def build(self) -> Any:
+        """The row."""
+        return self._built
+
+
+def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
+    from grafana_foundation_sdk.builders import text  # noqa: PLC0415
+    from grafana_foundation_sdk.models.text import TextMode  # noqa: PLC0415
+
+    if each.form == "text":
+        return (
+            text.Panel()
+            .title(each.title)
+            .description(each.help)
+            .mode(TextMode.MARKDOWN)
+            .content(each.text)
+            .transparent(transparent=True)
+        )
+    made = _FORMS[each.form](each)
+    made = (
+        made.title(each.title)
+        .description(each.help)
+        .datasource(_source())
+        .unit(_unit(each.measure, objectives))
+        .thresholds(_thresholds(each.steps))
+        .no_value(each.empty or _EMPTY)
+    )
+    for target in _targets(each, board):
+        made = made.with_target(target)
+    if each.form == "table":
+        made = _as_table(made, each, objectives)
+        if len(set(each.measures)) > 1:  # each column says its unit
+            made = made.unit("short").decimals(2)
+    if each.measure is Measure.YES:
+        made = made.mappings(_yes())
+    if each.measure in (Measure.RATIO, Measure.SCORE) and each.form in ("lines", "stack"):
+        made = made.axis_soft_min(0)
+    return made
+
+
+_EMPTY: Final = "Nothing recorded in this time"
+
+
+def _source() -> Any:
+    from grafana_foundation_sdk.models.dashboard import DataSourceRef  # noqa: PLC0415
+
+    return DataSourceRef(type_val="prometheus", uid="$datasource")
+
+
+def _unit(measure: Measure, objectives: Objectives) -> str:
+    unit = _UNITS[measure]
+    return unit if unit != "currencyUSD" else f"currency{objectives.currency.upper()}"
+
+
+def _thresholds(steps: tuple[Step, ...]) -> Any:
+    from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig  # noqa: PLC0415
+    from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode  # noqa: PLC0415
+
+    chosen = steps or (Step(None, "text"),)
+    return (
+        ThresholdsConfig()
+        .mode(ThresholdsMode.ABSOLUTE)
+        .steps([Threshold(value=step.value, color=step.colour) for step in chosen])
+    )
+
+
+def _targets(each: Panel, board: Board) -> Iterator[Any]:
+    from grafana_foundation_sdk.builders import prometheus  # noqa: PLC0415
+    from grafana_foundation_sdk.models.prometheus import PromQueryFormat  # noqa: PLC0415
+
+    letters = iter("ABCDEFGHIJKLMNOP")
+    for query in each.queries:
+        once = each.form in ("bars", "table") or (
+            each.form == "stat" and query.window == "$__range"
+        )
+        others = None
+        text = expression(query, board)
+        if each.form in ("lines", "stack"):
+            text, others = _ranked(query, board)
+        elif not isinstance(query.ask, Expression) and each.form in ("bars", "table"):
+            if each.form == "table" and len(set(each.measures)) > 1:
+                text = _in_words(text, query.ask.measure)
+            text = f"topk({_MOST if each.form == 'bars' else _MOST_LINES}, {text})"
+        target = prometheus.Dataquery().expr(text).ref_id(next(letters))
+        target = target.legend_format(query.legend) if query.legend else target
+        if each.form == "table":
+            target = target.format(PromQueryFormat.TABLE)
+        if each.form == "heat":
+            target = target.format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
+        elif each.form in ("lines", "stack"):
+            target = target.exemplar(exemplar=True)
+        yield target.instant() if once else target.range()
+        if others is not None:
+            yield (
+                prometheus.Dataquery()
+                .expr(others)
+                .ref_id(next(letters))
+                .legend_format("all others")
+                .range()
+            )
+
+
+def _yes() -> Any:
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    return [
+        m.ValueMap(
+            options={
+                "0": m.ValueMappingResult(text="down", color="red", index=0),
+                "1": m.ValueMappingResult(text="up", color="green", index=1),
+            }
+        )
+    ]
+
+
+# ------------------------------------------------------------------ forms
+
+
+def _stat(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import common, stat  # noqa: PLC0415
+    from grafana_foundation_sdk.models import common as c  # noqa: PLC0415
+
+    whole = all(query.window == "$__range" for query in each.queries)
+    return (
+        stat.Panel()
+        .graph_mode(c.BigValueGraphMode.NONE if whole else c.BigValueGraphMode.AREA)
+        .color_mode(c.BigValueColorMode.VALUE)
+        .text_mode(c.BigValueTextMode.AUTO)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+
+
+def _lines(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import common, timeseries  # noqa: PLC0415
+    from grafana_foundation_sdk.models import common as c  # noqa: PLC0415
+
+    legend = (
+        common.VizLegendOptions()
+        .show_legend(show_legend=True)
+        .display_mode(c.LegendDisplayMode.TABLE)
+        .placement(c.LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "max"])
+        .sort_by("Last *")
+        .sort_desc(sort_desc=True)
+    )
+    made = (
+        timeseries.Panel()
+        .legend(legend)
+        .tooltip(
+            common.VizTooltipOptions().mode(c.TooltipDisplayMode.MULTI).sort(c.SortOrder.DESCENDING)
+        )
+        .draw_style(c.GraphDrawStyle.LINE)
+        .line_width(1)
+        .fill_opacity(8)
+        .show_points(c.VisibilityMode.NEVER)
+        .span_nulls(c.BoolOrFloat64(bool_val=False) if hasattr(c, "BoolOrFloat64") else False)
+        .axis_soft_min(0)
+    )
+    if each.steps:
+        made = made.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(c.GraphThresholdsStyleMode.DASHED)
+        )
+    return made
+
+
+def _stack(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import common  # noqa: PLC0415
+    from grafana_foundation_sdk.models import common as c  # noqa: PLC0415
+
+    stacked = common.StackingConfig().mode(c.StackingMode.NORMAL)
+    return _lines(each).stacking(stacked).fill_opacity(60).line_width(0)
+
+
+def _bars(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import bargauge, common  # noqa: PLC0415
+    from grafana_foundation_sdk.models import common as c  # noqa: PLC0415
+
+    del each
+    return (
+        bargauge.Panel()
+        .orientation(c.VizOrientation.HORIZONTAL)
+        .display_mode(c.BarGaugeDisplayMode.BASIC)
+        .value_mode(c.BarGaugeValueMode.TEXT)
+        .show_unfilled(show_unfilled=False)
+        .min(0)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+
+
+def _table(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import table  # noqa: PLC0415
+
+    del each
+    return table.Panel().show_header(show_header=True).filterable(filterable=True)
+
+
+def _heat(each: Panel) -> Any:
+    from grafana_foundation_sdk.builders import heatmap  # noqa: PLC0415
+    from grafana_foundation_sdk.models import heatmap as h  # noqa: PLC0415
+
+    del each
+    return (
+        heatmap.Panel()
+        .calculate(calculate=False)
+        .color(
+            heatmap.HeatmapColorOptions().mode(h.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+        )
+        .y_axis(heatmap.YAxisConfig().unit("s"))
+    )
+
+
+_FORMS: Final = {
+    "stat": _stat,
+    "lines": _lines,
+    "stack": _stack,
+    "bars": _bars,
+    "table": _table,
+    "heat": _heat,
+}
+
+
+#: How a column says its unit where a table has several: what follows its title, and by what its
+#: numbers are multiplied. Grafana's overrides could say it too, if its own schema took them.
+_IN_WORDS: Final[dict[Measure, tuple[str, float]]] = {
+    Measure.SECONDS: (", s", 1),
+    Measure.RATIO: (", %", 100),
+    Measure.SCORE: (", %", 100),
+    Measure.PER_SECOND: (", /s", 1),
+    Measure.BYTES_PER_SECOND: (", B/s", 1),
+    Measure.BYTES: (", B", 1),
+    Measure.MONEY: (", {currency}", 1),
+    Measure.MONEY_PER_SECOND: (", {currency}/h", 1),
+    Measure.TIMESTAMP: (", days ago", 1),
+    Measure.YES: (", 1 or 0", 1),
+}
+
+
+def _titles(each: Panel, objectives: Objectives) -> list[str]:
+    if len(set(each.measures)) == 1:
+        return list(each.columns)
+    return [
+        title + _IN_WORDS.get(measure, ("", 1))[0].format(currency=objectives.currency)
+        for title, measure in zip(each.columns, each.measures, strict=True)
+    ]
+
+
+def _in_words(text: str, measure: Measure) -> str:
+    """An expression in the unit that its column says."""
+    if measure is Measure.TIMESTAMP:
+        return f"(time() - ({text}) / 1000) / 86400"
+    factor = _IN_WORDS.get(measure, ("", 1))[1]
+    return text if factor == 1 else f"({text}) * {factor:g}"
+
+
+def _as_table(made: Any, each: Panel, objectives: Objectives) -> Any:
+    """One line for each thing, and a column for each question, with its unit."""
+    from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
+
+    if len(each.queries) > 1:
+        made = made.with_transformation(m.DataTransformerConfig(id_val="merge", options={}))
+    hidden = {"Time": True, **{f"Time {n}": True for n in range(1, len(each.queries) + 1)}}
+    letters = "ABCDEFGHIJKLMNOP"
+    renamed = {
+        (f"Value #{letters[n]}" if len(each.queries) > 1 else "Value"): title
+        for n, title in enumerate(_titles(each, objectives))
+    }
+    return made.with_transformation(
+        m.DataTransformerConfig(
+            id_val="organize", options={"excludeByName": hidden, "renameByName": renamed}
+        )
+    )
