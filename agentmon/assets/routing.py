@@ -158,15 +158,16 @@ def _maintained(
     differs = any(has.get(label, value) != value for label, value in first.labels.items())
     if differs or any(each.items() <= both.items() for each in has_not):
         return _maintained(objectives, rest, muted, has, has_not)
-    mute = (*muted, _window(first))
-    if both == has:
-        return _maintained(objectives, rest, mute, has, has_not)
+    # Whatever concerns all that comes to a branch mutes the branch itself.
+    sure = [each for each in windows if each.labels.items() <= both.items()]
+    others = [each for each in rest if each not in sure]
+    mute = (*muted, *map(_window, sure))
     return (
         Route(
             f"What the maintenance {first.name!r} concerns.",
             tuple((label, "=", value) for label, value in sorted(first.labels.items())),
             muted=mute,
-            routes=_maintained(objectives, rest, mute, both, has_not),
+            routes=_maintained(objectives, others, mute, both, has_not),
         ),
         *_maintained(objectives, rest, muted, has, (*has_not, first.labels)),
     )
