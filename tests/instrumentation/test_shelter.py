@@ -16,7 +16,13 @@ def test_what_is_to_be_done_is_done_outside() -> None:
 
     def note(what: str) -> None:
         free: list[bool] = []
-        thread = threading.Thread(target=lambda: free.append(shelter._lock.acquire(timeout=0)))
+
+        def enter() -> None:
+            free.append(shelter._lock.acquire(timeout=0))
+            if free[0]:
+                shelter._lock.release()
+
+        thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
         done.append((what, free[0]))

@@ -90,6 +90,19 @@ def test_a_session_with_a_turn_under_way_is_not_quiet() -> None:
         assert recorded.value("agentmon_sessions_open") == 1
 
 
+def test_a_turn_that_takes_long_keeps_no_other_session_open() -> None:
+    """The quiet ones are abandoned beside it; a turn begins the time of quiet anew."""
+    clock = ManualClock()
+    with capture(clock) as recorded, agentmon.session("slow", user="ann", idle=60).turn():
+        for _ in range(2):
+            with agentmon.session("quiet", user="bob", idle=60).turn():
+                clock.advance(50)
+        clock.advance(61)
+        assert recorded.value("agentmon_sessions_open") == 1
+        assert recorded.value("agentmon_session_turns_sum") == 2
+        assert recorded.value("agentmon_users_in_flight") == 1
+
+
 def test_each_request_may_make_its_own_object() -> None:
     """The id makes the session; ending it, or abandoning it, is said by any of them."""
     with capture() as recorded:

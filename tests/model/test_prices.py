@@ -124,6 +124,15 @@ def test_what_is_written_wrongly_is_refused(raw: object, said: str) -> None:
     assert said in str(refused.value)
 
 
+def test_the_largest_threshold_that_is_passed_counts() -> None:
+    """Whatever the order in which they are written; a part without a price costs as its whole."""
+    above = {"100": {"input": 2}, "1000": {"input": 3}, "500": {"input": 5}}
+    price = read_table({"models": {"m": {"input": 1, "above": above}}}).find("m")
+    assert price is not None
+    for tokens, each in ((100, 1), (101, 2), (501, 5), (1001, 3)):
+        assert price.at(tokens).input == price.at(tokens).cached == each * 10**6
+
+
 def test_an_empty_table_knows_nothing() -> None:
     """No model is found in it."""
     assert PriceTable("none", "USD", {}).find("gpt-9", "openai") is None
