@@ -19,6 +19,7 @@ from tests.bench import (
     memory,
     parts,
     rendering,
+    shared,
     threads,
     tracing,
 )
@@ -35,6 +36,7 @@ _PARTS: tuple[tuple[Callable[[int], list[Row]], int, int], ...] = (
     (folding.folds, 100, 3),
     (threads.contended, 80, 1),
     (rendering.scrape, 12, 1),
+    (shared.shared, 100, 3),
     (memory.series, 2, 1),
     (accuracy.quantiles, 2, 1),
     (imports.fresh, 25, 1),

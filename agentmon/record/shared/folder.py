@@ -144,7 +144,7 @@ class Folder:
 
     def _find(self) -> None:
         try:
-            there = os.listdir(self.path)
+            there = [each.name for each in self.path.iterdir()]
         except FileNotFoundError:
             there = []
         names = {

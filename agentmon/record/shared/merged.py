@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import compress, count
 from math import fsum
+from operator import ne
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from agentmon.record.failures import Failure, Row
 from agentmon.record.histogram import Histogram
 from agentmon.record.registry import Registry
 from agentmon.record.series import Series
-from agentmon.record.shared.form import BITS, LONGEST, PAGE, WORDS_AT, float_of, signed
+from agentmon.record.shared.form import BITS, LONGEST, PAGE, WORD, WORDS_AT, float_of, signed
 from agentmon.record.shared.source import Entry, Source
 from agentmon.record.signals import Scores
 
@@ -115,6 +117,11 @@ class Merged(Registry):
         self._parts: dict[Source, _Part] = {}
         self._homes: dict[Any, _Home] = {}
         self._gains: dict[_Home, _Gain] = {}
+        #: Numbers: their totals, what the dictionaries that they are in say, and where that is. The
+        #: first is of none.
+        self._totals, self._shown = [0], [0]
+        self._where: list[tuple[dict[Any, int], Any]] = [({}, None)]
+        self._slots: dict[tuple[int, Any], int] = {}
 
     # ------------------------------------------------------------------ reading
 
@@ -133,9 +140,9 @@ class Merged(Registry):
                 self._absorb(source)
             self._settle_gauges()
             self._gain()
-            if self._folder.unread:
-                self.dropped["not_read"] += self._folder.unread
-                self._folder.unread = 0
+            self._totals[self._slot(self.dropped, "not_read")] += self._folder.unread
+            self._folder.unread = 0
+            self._count()
             offset_ns = epoch_offset_ns(self.clock)
             begun = [each.begun_ns - offset_ns for each in self._folder.sources if each.begun_ns]
             self.begun_ns = min([self.begun_ns, *begun])
@@ -150,18 +157,11 @@ class Merged(Registry):
             part = self._parts[source] = _Part()
         fresh, source.fresh = source.fresh, []
         for entry in fresh:
-            self._meet(entry, part)
+            self._meet(entry, source, part)
         touched: dict[Entry, None] = {}
-        for entry, place, new, old in source.changes():
-            home = entry.home
-            if home.__class__ is tuple:  # a number: most are
-                held, key = home
-                delta = new - old
-                if not -_HALF <= delta < _HALF:
-                    delta = signed(new) - signed(old)
-                held[key] = held.get(key, 0) + delta
-            elif entry.code == "p":
-                gain = self._gain_of(home)
+        for entry, place, new, old in source.changes(self._totals):
+            if entry.code == "p":
+                gain = self._gain_of(entry.home)
                 index = entry.said[3] * PAGE + place
                 gain.counts[index] = gain.counts.get(index, 0) + new - old
             else:
@@ -196,7 +196,7 @@ class Merged(Registry):
 
     # ------------------------------------------------------------------ what lines stand for
 
-    def _meet(self, entry: Entry, part: _Part) -> None:
+    def _meet(self, entry: Entry, source: Source, part: _Part) -> None:
         """Find out what a line stands for here."""
         code, said, above = entry.code, entry.said, entry.above
         if code == "s":
@@ -207,13 +207,13 @@ class Merged(Registry):
             version, team, tier = (new or old for new, old in zip(facts, known, strict=True))
             self.facts[name] = (version, team, tier)
         elif code == "d":
-            entry.home = self.dropped, said[2]
+            self._number(entry, source, self.dropped, said[2])
         elif code == "f":
             entry.home = [self.groups.place((Failure(*said[2:5]), *said[5:8]))]
         elif code in "novx":
             metric = _BY_NAME.get(said[2])
             if metric is not None:
-                self._meet_signal(entry, metric, tuple(said[3]))
+                self._meet_signal(entry, source, metric, tuple(said[3]))
         elif above is not None and above.home is not None:
             if code == "r":
                 part.numbers[said[1]] = above.home, said[3]
@@ -228,7 +228,7 @@ class Merged(Registry):
                 if not isinstance(getattr(series, what), dict):
                     setattr(series, what, {})
                 name = self.bounded(catalogue.ERROR_TYPE, said[3]) if code == "e" else said[3]
-                entry.home = getattr(series, what), name
+                self._number(entry, source, getattr(series, what), name)
 
     def _series_of(self, kind: str, said: tuple[str, ...]) -> Series | None:
         metrics = catalogue.OPERATIONS.get(kind)
@@ -242,12 +242,36 @@ class Merged(Registry):
                 values = (OVERFLOW,) * len(said)
         return alike.setdefault(values, Series(metrics, values, self.layout))
 
-    def _meet_signal(self, entry: Entry, metric: Metric, labels: tuple[str, ...]) -> None:
+    def _number(self, entry: Entry, source: Source, held: dict[Any, int], key: Any) -> None:
+        """Have a word counted under a key of a dictionary."""
+        source.slots[entry.at - WORDS_AT] = self._slot(held, key)
+
+    def _slot(self, held: dict[Any, int], key: Any) -> int:
+        place = id(held), key
+        slot = self._slots.get(place)
+        if slot is None:
+            slot = self._slots[place] = len(self._totals)
+            self._totals.append(0)
+            self._shown.append(0)
+            self._where.append((held, key))
+        return slot
+
+    def _count(self) -> None:
+        """Let the dictionaries say what the totals are."""
+        totals, shown = self._totals, self._shown
+        for slot in compress(count(), map(ne, totals, shown)):
+            held, key = self._where[slot]
+            n = shown[slot] = totals[slot]
+            held[key] = n if -_HALF <= n < _HALF else signed(n & WORD)
+
+    def _meet_signal(
+        self, entry: Entry, source: Source, metric: Metric, labels: tuple[str, ...]
+    ) -> None:
         held = self.signals.held(metric)
         place = labels if labels in held else self.signals.place(metric, labels, held)
         if entry.code == "n":
-            entry.home = held, place
             held.setdefault(place, 0)
+            self._number(entry, source, held, place)
         elif entry.code == "v":
             entry.home = [metric, place]
         elif entry.code == "x":
@@ -362,7 +386,7 @@ class Merged(Registry):
             self.signals.held(metric)[place] = _together(metric, values)
 
     def live(self) -> dict[Series, list[int]]:
-        """When calls in flight began, by series; in one process, all of them when the oldest did."""
+        """When calls in flight began, by series: of one process, all when the oldest did."""
         offset_ns = epoch_offset_ns(self.clock)
         begun: dict[Series, list[int]] = {}
         for source, part in self._parts.items():
@@ -374,9 +398,10 @@ class Merged(Registry):
     # ------------------------------------------------------------------ looking at it
 
     def drop(self, reason: str, n: int) -> None:
-        """Count what could not be answered here."""
+        """Count what could not be answered here, with what the files say."""
         with self.lock:
-            self.dropped[reason] += n
+            self._totals[self._slot(self.dropped, reason)] += n
+            self._count()
 
     def collect(self, *, cells: bool = False) -> list[Family]:
         """Every metric with its samples; see `Registry.collect`."""

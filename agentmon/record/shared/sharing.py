@@ -4,7 +4,7 @@ What a process does for its own file: it folds its journal, and notes what chang
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
@@ -28,6 +28,8 @@ __all__ = ["Sharing"]
 
 _MOST_NOTED = NOTE_PAIRS - 512
 _HISTOGRAM = 8  # words that change besides cells
+_BITS = BITS - 32  # of the duration, in the higher half of a word
+_REST = (1 << _BITS) - 1
 _LATE = 24  # words that a call changes that took longer than it may
 
 
@@ -64,30 +66,35 @@ class Sharing:
 
     def fold(self) -> None:
         """Fold the journal. The lock is held, and the registry busy."""
-        begin, waiting = self.paper.waiting()
-        while waiting:
-            chunk = waiting
-            while len(groups := self._grouped(chunk)) and self._noted(groups) > _MOST_NOTED:
-                chunk = chunk[: len(chunk) // 2]
+        begin, lows, highs = self.paper.waiting()
+        while lows:
+            size = len(lows)
+            while True:
+                groups = self._grouped(lows[:size], highs[:size])
+                if size == 1 or self._noted(groups) <= _MOST_NOTED:
+                    break
+                size //= 2
             for recorder, values in groups:
                 recorder.take(values)
-            begin += len(chunk)
+            begin += size
             self.mirror.put(BASE, begin)
             self.mirror.commit()
-            waiting = waiting[len(chunk) :]
+            lows, highs = lows[size:], highs[size:]
         self.paper.rewind()
 
-    def _grouped(self, words: list[int]) -> list[tuple[Recorder, list[int]]]:
+    def _grouped(self, lows: list[int], highs: list[int]) -> list[tuple[Recorder, list[int]]]:
         """The durations in the journal, by who takes them."""
-        ordered = sorted(words)
-        groups: list[tuple[Recorder, list[int]]] = []
-        end = 0
-        while end < len(ordered):
-            begin, number = end, ordered[end] >> BITS
-            end = bisect_left(ordered, number + 1 << BITS, begin)
-            tag = number << BITS
-            groups.append((self._recorders[number], [word - tag for word in ordered[begin:end]]))
-        return groups
+        by_high: defaultdict[int, list[int]] = defaultdict(list)
+        for high, low in zip(highs, lows, strict=True):
+            by_high[high].append(low)
+        by_number: dict[int, list[int]] = {}
+        for high, values in by_high.items():
+            number, rest = high >> _BITS, (high & _REST) << 32
+            whole = [rest + value for value in values] if rest else values
+            known = by_number.setdefault(number, whole)
+            if known is not whole:
+                known += whole
+        return [(self._recorders[number], values) for number, values in by_number.items()]
 
     @staticmethod
     def _noted(groups: list[tuple[Recorder, list[int]]]) -> int:
@@ -96,8 +103,8 @@ class Sharing:
         for recorder, values in groups:
             words += len(values) + _HISTOGRAM
             timeout_ns = recorder.declaration.timeout_ns
-            if timeout_ns is not None:
-                words += _LATE * (len(values) - bisect_left(values, timeout_ns + 1))
+            if timeout_ns is not None and max(values) > timeout_ns:
+                words += _LATE * sum(value > timeout_ns for value in values)
         return words
 
     def signal(

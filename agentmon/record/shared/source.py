@@ -9,8 +9,7 @@ import json
 import mmap
 import os
 import time
-from itertools import compress, count
-from operator import ne
+from operator import sub
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +85,8 @@ class Source:
         #: Words behind the journal and the note, now and before, and whose they are.
         self.words = self.before = b""
         self.owners: list[Entry | None] = []
+        #: Of words that are numbers, where their totals are; else 0. Whoever reads sets them.
+        self.slots: list[int] = []
         #: Calls that are in the journal only.
         self.journal: list[int] = []
         #: Lines that were read, until whoever takes them clears this.
@@ -197,15 +198,24 @@ class Source:
                 begin = entry.at - WORDS_AT
                 end = begin + entry.size
                 self.owners.extend([None] * (end - len(self.owners)))
+                self.slots.extend([0] * (end - len(self.slots)))
                 self.owners[begin:end] = [entry] * entry.size
 
-    def changes(self) -> list[tuple[Entry, int, int, int]]:
-        """What changed by the last `read`: whose word, which one, its value and the one before."""
+    def changes(self, totals: list[int]) -> list[tuple[Entry, int, int, int]]:
+        """
+        What changed by the last `read`.
+
+        Args:
+            totals: To those, by `slots`, the numbers that changed are added: they are many.
+
+        Returns:
+            Of all other words whose it is, which one, its value, and the one before.
+        """
         if self.words is self.before:
             return []
         found: list[tuple[Entry, int, int, int]] = []
         step = 8 * SEGMENT
-        owners = self.owners
+        slots, owners = self.slots, self.owners
         for begin in range(0, max(len(self.words), len(self.before)), step):
             new, old = self.words[begin : begin + step], self.before[begin : begin + step]
             if new == old:
@@ -213,11 +223,20 @@ class Source:
             length = max(len(new), len(old))
             values = memoryview(new.ljust(length, b"\0")).cast("Q").tolist()
             former = memoryview(old.ljust(length, b"\0")).cast("Q").tolist()
-            first = begin // 8
-            for n in compress(count(), map(ne, values, former)):
-                owner = owners[first + n] if first + n < len(owners) else None
-                if owner is not None:
-                    found.append((owner, first + n + WORDS_AT - owner.at, values[n], former[n]))
+            place = begin // 8
+            # What is behind the last name has none yet, and is 0.
+            for slot, value, delta in zip(
+                slots[place : place + SEGMENT], values, map(sub, values, former), strict=False
+            ):
+                if delta:
+                    if slot:
+                        totals[slot] += delta
+                    else:
+                        owner = owners[place]
+                        if owner is not None:
+                            at = place + WORDS_AT - owner.at
+                            found.append((owner, at, value, value - delta))
+                place += 1
         return found
 
     def vanish(self) -> None:
