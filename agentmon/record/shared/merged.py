@@ -10,7 +10,7 @@ from itertools import compress, count
 from math import fsum
 from operator import ne
 from threading import Lock
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any
 
 from agentmon.model import catalogue
@@ -19,9 +19,9 @@ from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.model.snapshot import Family, Snapshot
 from agentmon.record.batch import Batch
 from agentmon.record.clock import epoch_offset_ns
-from agentmon.record.failures import Failure, Row
+from agentmon.record.failures import Failure, Row, unlocated
 from agentmon.record.histogram import Histogram
-from agentmon.record.registry import Registry
+from agentmon.record.registry import Registry, agent_of
 from agentmon.record.series import Series
 from agentmon.record.shared.form import BITS, LONGEST, PAGE, WORD, WORDS_AT, float_of, signed
 from agentmon.record.shared.source import Entry, Source
@@ -172,9 +172,11 @@ class Merged(Registry):
         source.before = source.words
         for home, batch in part.unfolded:
             self._gain_of(home).take(batch, -1)
+            self._late(home, batch, -1)
         part.unfolded = list(self._journalled(source, part)) if source.journal else []
         for home, batch in part.unfolded:
             self._gain_of(home).take(batch, 1)
+            self._late(home, batch, 1)
             home.stretch(batch.min_ns, batch.max_ns)
 
     def _journalled(self, source: Source, part: _Part) -> Any:
@@ -193,6 +195,15 @@ class Merged(Registry):
                 if those:
                     batch = Batch(self.layout, outcome, now_ns, those)
                     yield self._home((series, outcome), series, outcome), batch
+
+    def _late(self, home: _Home, batch: Batch, sign: int) -> None:
+        """Count calls that took longer than they may among the failures, as their owner will."""
+        series = home.series
+        if batch.outcome == TIMEOUT and series is not None:
+            kind, name = series.metrics.kind, series.labels[0]
+            key = self.groups.place((unlocated(TIMEOUT, kind, name), kind, name, agent_of(series)))
+            row = self.groups.rows.setdefault(key, Row(time_ns()))
+            row.count += sign * batch.size
 
     # ------------------------------------------------------------------ what lines stand for
 

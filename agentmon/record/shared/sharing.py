@@ -57,7 +57,7 @@ class Sharing:
 
     def attach(self, recorder: Recorder) -> None:
         """Let a recorder put its calls into the journal."""
-        number = len(self._recorders)
+        number = len(self._recorders) + 1  # a word of zeros is none
         timeout_ns = recorder.declaration.timeout_ns
         if number <= MOST_NUMBERS and self.mirror.numbered(number, recorder.series, timeout_ns):
             self._recorders.append(recorder)
@@ -94,7 +94,7 @@ class Sharing:
             known = by_number.setdefault(number, whole)
             if known is not whole:
                 known += whole
-        return [(self._recorders[number], values) for number, values in by_number.items()]
+        return [(self._recorders[number - 1], values) for number, values in by_number.items()]
 
     @staticmethod
     def _noted(groups: list[tuple[Recorder, list[int]]]) -> int:
