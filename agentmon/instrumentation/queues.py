@@ -107,8 +107,8 @@ class _Counted:
         self._inner = inner
         self._watch = _Watch(name, self, None)
 
-    @property
-    def __class__(self) -> type:  # type: ignore[misc]  # isinstance() is to say what it would
+    @property  # type: ignore[misc]  # so that isinstance() says what it would say of the queue
+    def __class__(self) -> type:
         return type(self._inner)
 
     def __getattr__(self, name: str) -> Any:

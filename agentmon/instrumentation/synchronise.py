@@ -61,15 +61,16 @@ class Parties:
     Args:
         name: Of the place.
         limit_ns: Those that take longer are late.
+        waits: Whether whoever sets them off waits for them from then on.
     """
 
     __slots__ = ("_arrivals", "_begun_ns", "_failed", "_limit_ns", "_name", "_node", "_open")
 
-    def __init__(self, name: str, limit_ns: int | None) -> None:
+    def __init__(self, name: str, limit_ns: int | None, *, waits: bool = True) -> None:
         self._name = name
         self._limit_ns = limit_ns
         self._begun_ns = ACTIVE.clock()
-        self._node: Node | None = followed()
+        self._node: Node | None = followed() if waits else None
         self._arrivals: list[int] = []
         self._failed = False
         self._open = 1  # whoever sets them off, until that is done
@@ -94,15 +95,17 @@ class Parties:
         self._open -= 1
         if self._open:
             return
+        self.waited()
         late = self._limit_ns is not None and any(
             each - self._begun_ns > self._limit_ns for each in self._arrivals
         )
         _record(self._name, self._arrivals, _FAILED if self._failed else _LATE if late else _OK)
 
     def waited(self, _outer: object = None) -> None:
-        """Whoever waits for them goes on."""
-        if self._node is not None:
-            self._node.wait(SYNCHRONISING, self._begun_ns, ACTIVE.clock())
+        """Whoever waits for them goes on: all are there, or one has failed."""
+        node, self._node = self._node, None
+        if node is not None:
+            node.wait(SYNCHRONISING, self._begun_ns, ACTIVE.clock())
 
 
 def gather(
@@ -156,7 +159,7 @@ if hasattr(asyncio, "TaskGroup"):
             self._agentmon_named = (name, _limit_ns("TaskGroup", name, timeout))
 
         async def __aenter__(self) -> TaskGroup:  # noqa: PYI034  # typing has no Self yet
-            self._agentmon = Parties(*self._agentmon_named)
+            self._agentmon = Parties(*self._agentmon_named, waits=False)
             await super().__aenter__()
             return self
 
