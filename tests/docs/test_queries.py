@@ -40,6 +40,14 @@ for line in sys.stdin:
     agentmon.agent("triage").begin().end(error=TimeoutError("x"))
     with agentmon.model_call("chat", model="m") as call:
         call.usage(input_tokens=3, output_tokens=2, cached_tokens=1)
+    with contextlib.suppress(KeyError), agentmon.session(user="ann") as session:
+        with session.turn(), agentmon.task("answer") as task:
+            with agentmon.model_call("chat", model="gpt-4o", provider="openai") as call:
+                call.usage(input_tokens=3)
+        agentmon.feedback(stars=4, task=task)
+        raise KeyError
+    with agentmon.session(user="bob"):
+        pass
     print("done", flush=True)
 """
 
