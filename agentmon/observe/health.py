@@ -121,8 +121,8 @@ class _State:
         self.up: bool | None = None
         #: Runs in a row that ended as this says and not as `up` does.
         self.in_a_row = 0
-        #: The present run, also while it hangs; and when it began, None once it was given up.
-        self.running: object | None = None
+        #: Whether a run goes on, also while it hangs; and when it began, None once it was given up.
+        self.running = False
         self.begun_s: float | None = None
 
 
@@ -229,7 +229,7 @@ class Checker:
         """Give up what takes too long, and begin what is due; returns when to do so again."""
         now_s = self._clock()
         ended: list[tuple[_State, float]] = []
-        begun: list[tuple[_State, object]] = []
+        begun: list[_State] = []
         replaced: list[Check] = []
         next_s = now_s + _IDLE_S
         with self._changed:
@@ -247,12 +247,12 @@ class Checker:
                         state.begun_s = None
                     else:
                         next_s = min(next_s, late_s)
-                if state.running is None:
+                if not state.running:
                     if now_s >= state.due_s:
-                        state.running = run = object()
+                        state.running = True
                         state.begun_s = now_s
                         state.due_s = now_s + check.interval_s
-                        begun.append((state, run))
+                        begun.append(state)
                         next_s = min(next_s, now_s + check.timeout_s)
                     next_s = min(next_s, state.due_s)
         watched = self._watched()
@@ -261,17 +261,17 @@ class Checker:
                 watched.unsay(old.component, _voice(old))
         for state, took_s in ended:
             self._take(state, TIMEOUT, took_s)
-        for state, run in begun:
-            self._begin(state, run)
+        for state in begun:
+            self._begin(state)
         return next_s
 
-    def _begin(self, state: _State, run: object) -> None:
+    def _begin(self, state: _State) -> None:
         try:
-            self._spawn(partial(self._ask, state, run))
+            self._spawn(partial(self._ask, state))
         except RuntimeError:  # no thread can be had: the check could not be made
-            self._end(state, run, RAISED)
+            self._end(state, RAISED)
 
-    def _ask(self, state: _State, run: object) -> None:
+    def _ask(self, state: _State) -> None:
         """One run, in a thread of its own."""
         try:
             said = state.check.run()
@@ -281,14 +281,12 @@ class Checker:
         except BaseException as error:  # also what would end the thread
             result = RAISED
             logger.debug("agentmon: the health check %r raised", state.check.name, exc_info=error)
-        self._end(state, run, result)
+        self._end(state, result)
 
-    def _end(self, state: _State, run: object, result: str) -> None:
+    def _end(self, state: _State, result: str) -> None:
         now_s = self._clock()
         with self._changed:
-            if state.running is not run:
-                return
-            state.running = None
+            state.running = False
             begun_s, state.begun_s = state.begun_s, None
             self._changed.notify_all()
         if begun_s is None:  # it was given up before

@@ -78,6 +78,19 @@ def test_an_exception_raised_from_anothers_is_a_cascade(recorded: Recorded) -> N
     assert causes(recorded, "agent") == {"cascade": 3}
 
 
+def test_an_exception_can_be_raised_from_one_of_before(recorded: Recorded) -> None:
+    """What a program names as the cause is one, also if it failed before the call began."""
+    before = KeyError("x")
+    failing(lambda: search(before))
+
+    @agentmon.agent("clerk")
+    def clerk() -> None:
+        raise RuntimeError from before
+
+    failing(clerk)
+    assert causes(recorded, "agent") == {"cascade": 1}
+
+
 def test_a_failure_that_was_handled_causes_no_later_one(recorded: Recorded) -> None:
     """An agent that catches a tool's failure and then fails by itself is primary."""
 

@@ -61,6 +61,22 @@ def test_blocks_and_handles_are_calls_too(recorded: Recorded) -> None:
     assert outcomes(recorded, "dependency", dependency="tickets") == {"ok": 1, "timeout": 1}
 
 
+def test_functions_tell_that_a_dependency_is_up_again(recorded: Recorded) -> None:
+    """In every mode, a decorated function takes its dependency down and brings it up."""
+
+    @agentmon.dependency("orders-db", kind="database")
+    def ask(*, fail: bool) -> None:
+        if fail:
+            raise ConnectionError
+
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            ask(fail=True)
+    assert recorded.value("agentmon_component_up", component="orders-db") == 0
+    ask(fail=False)
+    assert recorded.value("agentmon_component_up", component="orders-db") == 1
+
+
 def test_its_span_is_that_of_a_client(traced: Recorded, spans: Spans) -> None:
     """The span has the name of the dependency, says its kind, and is of kind CLIENT."""
     with agentmon.agent("clerk"), agentmon.dependency("orders-db", kind="database"):

@@ -82,6 +82,15 @@ def test_another_agent_that_succeeds_makes_up_for_the_first(recorded: Recorded) 
     assert recoveries(recorded) == {"other_agent": 1}
 
 
+def test_another_entry_point_of_the_same_agent_is_no_other_agent(recorded: Recorded) -> None:
+    """That an agent did something else well makes up for nothing."""
+    with agentmon.task("answer"):
+        fails("clerk")
+        with agentmon.agent("clerk", operation="greet"):
+            pass
+    assert recoveries(recorded) == {}
+
+
 def test_another_tool_of_the_same_agent_is_a_fallback(recorded: Recorded) -> None:
     """An agent whose tool fails, and that uses another, falls back."""
     with agentmon.task("answer"), agentmon.agent("clerk"):
@@ -94,10 +103,11 @@ def test_another_tool_of_the_same_agent_is_a_fallback(recorded: Recorded) -> Non
 def test_what_began_before_the_error_makes_up_for_nothing(recorded: Recorded) -> None:
     """An agent around the error, or a tool that was running, did not follow it."""
     with agentmon.task("answer"), agentmon.agent("senior"), agentmon.agent("clerk"):
-        running = agentmon.tool("guess").begin()
+        running = agentmon.tool("guess").begin(), agentmon.tool("search").begin()
         with pytest.raises(KeyError):
             search(fail=True)
-        running.end()
+        for each in running:
+            each.end()
     assert recoveries(recorded) == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import redis.asyncio
 
 import agentmon
 from agentmon.instrumentation.adapters import client as adapter
+from agentmon.instrumentation.adapters.redis import _CountedSocket
 from agentmon.testing import Recorded
 from tests.instrumentation.recording import Spans, errors, outcomes, recording
 from tests.servers.processes import free_port, redis_server
@@ -104,6 +106,20 @@ def sizes(recorded: Recorded) -> tuple[float, float]:
         recorded.value(network, direction="sent") or 0,
         recorded.value(network, direction="received") or 0,
     )
+
+
+def test_every_way_through_a_socket_is_counted(recorded: Recorded) -> None:
+    """Parsers differ in how they read: 3 + 4 bytes go out, and 2 + 5 come in."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        counted = _CountedSocket(ours)
+        counted.sendall(b"abc")
+        assert counted.send(b"defg") == 4
+        assert theirs.recv(10) == b"abcdefg"
+        theirs.sendall(b"1234567")
+        assert counted.recv(2) == b"12"
+        assert counted.recv_into(bytearray(10)) == 5
+    assert sizes(recorded) == (7, 7)
 
 
 def test_a_wait_for_a_connection_is_of_the_pool(port: int, recorded: Recorded) -> None:
