@@ -8,13 +8,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agentmon.assets import routing
-from agentmon.assets.render import render, yaml_text
+from agentmon.assets.render import yaml_text
 from agentmon.assets.told import Told, walk
 from agentmon.model.objectives import WEEKDAYS, Hours, Objectives, Receiver
 from tests.servers.alerting import quicker
 from tests.servers.processes import required
 
-__all__ = ["hours_now", "labels_of", "lay", "receivers", "routes_test", "told_now"]
+__all__ = ["day_now", "hours_now", "labels_of", "lay", "receivers", "routes_test", "told_now"]
 
 
 def receivers(url: str, *names: str) -> dict[str, Receiver]:
@@ -36,8 +36,8 @@ def lay(objectives: Objectives, folder: Path, factor: float = 1.0) -> Path:
     if factor != 1:
         configuration = quicker(configuration, factor)
     (folder / "templates").mkdir(parents=True, exist_ok=True)
-    template = render(objectives)["prometheus/templates/agentmon.tmpl"]
-    (folder / "templates" / "agentmon.tmpl").write_text(template)
+    template = Path(routing.__file__).with_name("notification.tmpl")
+    (folder / "templates" / "agentmon.tmpl").write_text(template.read_text())
     path = folder / "alertmanager.yml"
     path.write_text(yaml_text(configuration))
     return path

@@ -89,6 +89,8 @@ class _Shelf:
                         continue
                     if program.inside:
                         _launcher(program, unpacked, beside)
+                    if program.data:
+                        _moved(program, unpacked)
                     if found := _executable(program, unpacked):
                         self._note(program, found, unpacked.name.partition("_")[2], suite)
                         return None
@@ -156,6 +158,20 @@ def _launcher(program: Program, unpacked: Path, beside: Iterable[Path]) -> None:
     path = ":".join(map(str, sorted(found)))
     launcher = folder / program.files[0]
     launcher.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={path} exec "{real}" "$@"\n')
+    launcher.chmod(0o755)
+
+
+def _moved(program: Program, unpacked: Path) -> None:
+    """Make a file of the program's first name, that finds its data where they were unpacked."""
+    folder = unpacked / "usr" / "bin"
+    sought = program.data.encode()
+    # A path of the same length that means the folder in which the program is started.
+    here = (b"./" * len(sought))[: len(sought)]
+    moved = folder / f"{program.files[0]}.moved"
+    moved.write_bytes((folder / program.files[-1]).read_bytes().replace(sought, here))
+    moved.chmod(0o755)
+    launcher = folder / program.files[0]
+    launcher.write_text(f'#!/bin/sh\ncd "{unpacked}{program.data}" && exec "{moved}" "$@"\n')
     launcher.chmod(0o755)
 
 

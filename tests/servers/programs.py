@@ -34,6 +34,7 @@ class Program:
         suites: Debian suites to ask, the best first. What they hold is taken whatever its version.
         inside: The file that a package has it in under another name, if it does.
         libraries: Packages of libraries that it needs and that machines seldom have.
+        data: The folder in which it looks for what it needs, if it cannot be told another one.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Program:
     suites: tuple[str, ...]
     inside: str = ""
     libraries: tuple[str, ...] = ()
+    data: str = ""
 
     @property
     def variable(self) -> str:
@@ -67,6 +69,7 @@ PROGRAMS = (
         (0, 27),
         ("prometheus-alertmanager",),
         ("bookworm",),
+        data="/usr/share/prometheus/alertmanager",  # its default templates
     ),
     Program(
         "alertmanager",
@@ -75,6 +78,7 @@ PROGRAMS = (
         NO_LIMIT,
         ("prometheus-alertmanager",),
         NEW,
+        data="/usr/share/prometheus/alertmanager",
     ),
     Program("amtool2", ("amtool",), (0, 25), (0, 27), ("prometheus-alertmanager",), ("bookworm",)),
     Program("amtool", ("amtool",), (0, 27), NO_LIMIT, ("prometheus-alertmanager",), NEW),

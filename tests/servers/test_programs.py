@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.servers import fetch
-from tests.servers.programs import PROGRAMS, Unavailable, find, parse_version
+from tests.servers.programs import PROGRAMS, Program, Unavailable, find, parse_version
 
 
 def _program(path: Path, version: str) -> Path:
@@ -103,3 +104,18 @@ def test_without_apt_it_says_what_to_do(
         monkeypatch.delenv(program.variable, raising=False)
     assert fetch.main() == 1
     assert "put the programs on PATH" in capsys.readouterr().err
+
+
+def test_a_program_finds_its_data_where_they_were_unpacked(tmp_path: Path) -> None:
+    """A program that knows its folder of data by heart is told another one."""
+    data = "/usr/share/nobody-has-this"
+    program = Program("x", ("x", "debian-x"), (0,), (1,), (), (), data=data)
+    real = tmp_path / "usr" / "bin" / "debian-x"
+    real.parent.mkdir(parents=True)
+    real.write_text(f"#!/bin/sh\ncat {data}/said $1\n")
+    (tmp_path / data.strip("/")).mkdir(parents=True)
+    (tmp_path / data.strip("/") / "said").write_text("found")
+    (tmp_path / "more").write_text(" it")
+    fetch._moved(program, tmp_path)
+    said = subprocess.run([real.with_name("x"), tmp_path / "more"], capture_output=True, check=True)
+    assert said.stdout == b"found it"
