@@ -52,13 +52,18 @@ def _run(chosen: argparse.Namespace) -> int:
         print("agentmon serve: --dir: got nothing, allowed a folder", file=sys.stderr)
         return 2
     stopped = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         _serve(chosen.dir, chosen.listen, stopped)
     except AgentmonError as error:
         print(f"agentmon serve: {error}", file=sys.stderr)
         return 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 
