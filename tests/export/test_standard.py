@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import textwrap
@@ -211,6 +212,30 @@ def test_values_are_given_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPat
     points = host.points()["gen_ai.invoke_agent.duration"].values()
     assert sum(point.count for point in points) == 6
     assert "agentmon-meters" not in [each.name for each in threading.enumerate()]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_gives_its_own(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a fork the child gives what it does itself, and not what its parent did."""
+    host = Host(monkeypatch)
+    endpoint.start(standard_metrics=True)
+    work()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            agentmon.agent("child")(lambda: None)()
+            agentmon.flush()
+            found = host.points()["gen_ai.invoke_agent.duration"]
+            said = repr([(dict(key)["gen_ai.agent.name"], it.count) for key, it in found.items()])
+        except BaseException as error:  # noqa: BLE001  # the parent must hear of it
+            said = repr(error)
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as heard:
+        assert heard.read() == "[('child', 1)]"
+    os.waitpid(child, 0)
 
 
 def test_a_meter_provider_that_raises_harms_nothing(

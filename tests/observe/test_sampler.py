@@ -146,11 +146,12 @@ def test_totals_of_the_system_are_counted_from_differences(
     monkeypatch.setattr(
         psutil.Process, "io_counters", of_process(moved, "read_bytes", "write_bytes")
     )
+    by_loopback = of_process([(5, 5), (95, 95), (995, 995)], "bytes_sent", "bytes_recv")
     by_card = of_process(network, "bytes_sent", "bytes_recv")
     monkeypatch.setattr(
         psutil,
         "net_io_counters",
-        lambda pernic: {"lo": SimpleNamespace(bytes_sent=9, bytes_recv=9), "eth0": by_card()},
+        lambda pernic: {"lo": by_loopback(), "eth0": by_card()},
     )
     endpoint.start(resources=NEVER)
     wait_until(lambda: len(network) == 2)
