@@ -300,6 +300,7 @@ def test_a_page_hides_the_ticket_about_the_same_and_never_the_unrelated(
         "elsewhere": {**agent, "region": "eu"},
         "no agent": {**ticket, "component": "agent", "objective": "availability"},
         "no objective": {**ticket, "component": "agent", "agent": "a"},
+        "neither": {**ticket, "component": "agent"},
         "disk": {"alertname": "DiskFull", "severity": "warning"},
         "other system": {**ticket, "component": "system", "objective": "latency"},
         "workflow": {**ticket, "component": "workflow", "objective": "availability"}
