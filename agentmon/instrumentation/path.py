@@ -153,10 +153,12 @@ def split(root: Node) -> Split:
     waiting = [(root, root.begun_ns, root.ended_ns)]
     while waiting:
         node, floor_ns, now_ns = waiting.pop()
+        within = adopted.get(node)
+        if within is None and not node.waits:  # as most are
+            result._add(node.share, now_ns - floor_ns)  # noqa: SLF001
+            continue
         gaps: list[tuple[int, int]] = []
-        for child, begun_ns, ended_ns in sorted(
-            adopted.get(node, ()), key=_last_first, reverse=True
-        ):
+        for child, begun_ns, ended_ns in sorted(within or (), key=_last_first, reverse=True):
             if floor_ns < ended_ns <= now_ns and begun_ns < ended_ns:
                 gaps.append((ended_ns, now_ns))
                 now_ns = max(begun_ns, floor_ns)
@@ -167,7 +169,9 @@ def split(root: Node) -> Split:
     for node in root.every():
         result.lost = result.lost or node.lost
         result.work_ns += _worked(node, root)
-        _measure_branches(result, adopted.get(node, ()))
+    for branches in adopted.values():
+        if len(branches) > 1:
+            _measure_branches(result, branches)
     return result
 
 
@@ -181,7 +185,9 @@ def _adopted(root: Node) -> dict[Node, list[_Branch]]:
     waiting: list[tuple[Node, tuple[Node, ...]]] = [(root, ())]
     while waiting:
         node, around = waiting.pop()
-        waiting.extend((child, (*around, node)) for child in reversed(node.children))
+        if node.children:
+            inside = (*around, node)
+            waiting.extend([(child, inside) for child in reversed(node.children)])
         if node.ended_ns is None or not around:
             continue
         begun_ns = node.begun_ns
@@ -241,6 +247,8 @@ def _worked(node: Node, root: Node) -> int:
     if node.share[1] != WORKING or root.ended_ns is None:
         return 0
     ended_ns = root.ended_ns if node.ended_ns is None else min(node.ended_ns, root.ended_ns)
+    if not node.children and not node.waits:
+        return max(0, ended_ns - node.begun_ns)
     taken = [
         (child.begun_ns, root.ended_ns if child.ended_ns is None else child.ended_ns)
         for child in node.children
@@ -253,7 +261,7 @@ def _worked(node: Node, root: Node) -> int:
     return worked_ns + max(0, ended_ns - now_ns)
 
 
-def _measure_branches(result: Split, branches: list[_Branch] | tuple[()]) -> None:
+def _measure_branches(result: Split, branches: list[_Branch]) -> None:
     """Add the time of calls that ran at once, and the part in which only the last of them ran."""
     first_ns = last_ns = second_ns = 0
     members = 0
