@@ -58,7 +58,7 @@ def forked(work: Callable[[], object]) -> int:
         try:
             work()
             os._exit(0)
-        except BaseException:
+        finally:  # if it raised
             os._exit(1)
     return os.waitpid(pid, 0)[1]
 
@@ -140,8 +140,8 @@ def test_who_shares_takes_over_an_address_when_it_is_free(tmp_path: Path) -> Non
     """Where another process serves, one waits, and serves when that one has ended."""
     code = (
         "import agentmon, sys; agentmon.configure(shared=sys.argv[1], serve='127.0.0.1:0', "
-        "traces='none'); agentmon.tool('theirs')(lambda x: x)(1); print(agentmon.endpoint(), flush=True); "
-        "sys.stdin.read()"
+        "traces='none'); agentmon.tool('theirs')(lambda x: x)(1); "
+        "print(agentmon.endpoint(), flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.record.shared.sharers import merged, numbers
 from tests.servers.processes import scraper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,3 +145,41 @@ def test_every_count_of_eight_workers_is_exact(server: str, tmp_path: Path) -> N
     assert found[tools, "ok"] == ok + failed + died
     assert found["agentmon_agent_duration_seconds_count", "ok"] == ok
     assert found["agentmon_agent_errors_total", None] == failed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_every_task_of_a_prefork_pool_of_celery_is_counted(tmp_path: Path) -> None:
+    """The calls of all processes of the pool are read by whoever shares the folder."""
+    (tmp_path / "broker").mkdir()
+    environment = {
+        **os.environ,
+        "AGENTMON_SHARED_DIR": str(tmp_path / "shared"),
+        "BROKER": str(tmp_path / "broker"),
+    }
+    command = ("-m", "celery", "-A", "tests.e2e.shared_tasks")
+    with (tmp_path / "log").open("wb") as out:
+        worker = subprocess.Popen(
+            [sys.executable, *command, "worker", "--pool", "prefork", "--concurrency", "3"],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+        try:
+            send = "from tests.e2e.shared_tasks import answer\nfor n in range(50): answer.delay(n)"
+            subprocess.run([sys.executable, "-c", send], cwd=ROOT, env=environment, check=True)
+            reader = merged(tmp_path / "shared")
+            until = time.monotonic() + 120
+            calls: dict[str, int] = {}
+            while sum(calls.values()) < 50 and time.monotonic() < until:
+                time.sleep(0.1)
+                calls = {
+                    labels[-1]: n
+                    for (sample, labels, *_), n in numbers(reader).items()
+                    if sample == "agentmon_agent_calls_total"
+                }
+            assert calls == {"ok": 40, "error": 10}, (tmp_path / "log").read_text()
+        finally:
+            worker.terminate()
+            worker.wait(30)

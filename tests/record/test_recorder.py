@@ -302,7 +302,7 @@ def test_threads_lose_no_drop() -> None:
             time.sleep(0)  # let others in between reading and writing
             return value
 
-    registry._dropped = Yielding(registry._dropped)
+    registry.dropped = Yielding(registry.dropped)
 
     def work() -> None:
         for _ in range(200):
