@@ -4,20 +4,22 @@ What follows from how calls end: causes of failures, recoveries, what is up and 
 
 from __future__ import annotations
 
-from secrets import randbits
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.classify import GROUP
 from agentmon.instrumentation.components import Components
 from agentmon.instrumentation.recovery import present
+from agentmon.instrumentation.spending import SPENDER
 from agentmon.model.catalogue import reliability
 from agentmon.record.registry import agent_of
+from agentmon.tracing.ids import random_bits
 
 if TYPE_CHECKING:
     from agentmon.instrumentation.recovery import Unit
     from agentmon.record.recorder import Recorder
     from agentmon.record.registry import Registry
+    from agentmon.record.series import Series
 
 __all__ = ["MARK", "Aftermath", "mark"]
 
@@ -52,6 +54,8 @@ class Aftermath:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._latest = local()
+        #: The labels of a failure by series, as a primary one and as a cascade.
+        self._labels: dict[Series, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.components = Components(registry)
 
     def failed(
@@ -77,18 +81,18 @@ class Aftermath:
         number = None if error is None else _cause(error, begun_ns)
         first = number is None
         if number is None:
-            number = randbits(64)
+            number = random_bits(64)
         if error is None:
             self._latest.failure = (number, ended_ns)
         else:
             mark(error, number, ended_ns)
-        self._count(recorder, "primary" if first else "cascade")
+        self._count(recorder, first=first)
         if recorder.series.metrics.kind == "dependency":
             name = recorder.series.labels[0]
             if error is not None and _answers(error):
                 self.components.answered(name)
             self.components.failed(name, begun_ns)
-        unit = present(begin=True)
+        unit = None if SPENDER.get() is None else present(begin=True)
         if unit is not None:
             if first:
                 self._registry.signals.add(reliability.TASK_ERRORS, (unit.task,))
@@ -102,12 +106,15 @@ class Aftermath:
 
     def late(self, recorder: Recorder, _ended_ns: int, _duration_ns: int) -> None:
         """Take a call that returned, and took longer than it may; its context is not known."""
-        self._count(recorder, "primary")
+        self._count(recorder, first=True)
 
-    def _count(self, recorder: Recorder, cause: str) -> None:
+    def _count(self, recorder: Recorder, *, first: bool) -> None:
         series = recorder.series
-        labels = (series.metrics.kind, agent_of(series), cause)
-        self._registry.signals.add(reliability.FAILURES, labels)
+        labels = self._labels.get(series)
+        if labels is None:
+            of_it = (series.metrics.kind, agent_of(series))
+            labels = self._labels[series] = ((*of_it, "primary"), (*of_it, "cascade"))
+        self._registry.signals.add(reliability.FAILURES, labels[0 if first else 1])
 
     def succeeded(self, recorder: Recorder, begun_ns: int) -> None:
         """
@@ -119,7 +126,7 @@ class Aftermath:
         """
         if recorder.series.metrics.kind == "dependency":
             self.components.succeeded(recorder.series.labels[0])
-        unit = present(begin=False)
+        unit = None if SPENDER.get() is None else present(begin=False)
         if unit is not None:
             for way in unit.succeeded(recorder, begun_ns):
                 self.made_up(unit, way)
