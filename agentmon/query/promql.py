@@ -398,7 +398,9 @@ def within(
     return buckets(metric, window, chosen).sum(by)
 
 
-def over_time(how: str, inner: Expression, window: str, *before: float) -> Expression:
+def over_time(
+    how: str, inner: Expression, window: str, *before: float, back: str = ""
+) -> Expression:
     """
     A function of the values within a window, such as ``avg_over_time``, ``deriv``, ``quantile``.
 
@@ -407,15 +409,17 @@ def over_time(how: str, inner: Expression, window: str, *before: float) -> Expre
         inner: A selector, or anything else, which is then worked out anew each minute.
         window: How far to look back.
         before: Arguments that come before the range.
+        back: How long ago the window ends; by default now.
     """
     _check_window(window)
+    ago = f" offset {back}" if back else ""
     given = "".join(f"{number(each)}, " for each in before)
     range_text = (
         f"{inner.text}[{window}]"
         if inner.simple and "(" not in inner.text
         else (f"{inner.inner}[{window}:1m]")
     )
-    return Expression(f"{how}({given}{range_text})", inner.labels)
+    return Expression(f"{how}({given}{range_text}{ago})", inner.labels)
 
 
 def predicted(inner: Expression, window: str, ahead_s: float) -> Expression:

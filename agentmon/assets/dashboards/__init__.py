@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from warnings import catch_warnings, simplefilter
 
 from agentmon.assets.dashboards import developer, executive, operational
 from agentmon.assets.dashboards.board import Board
@@ -22,9 +23,12 @@ def files(objectives: Objectives) -> dict[str, str]:
     Raises:
         ConfigError: If Grafana's builders are not installed.
     """
-    return {
-        f"grafana/dashboards/{board.audience}/{board.uid}.json": dashboard(
-            board, BOARDS, objectives
-        )
-        for board in BOARDS
-    } | {f"docs/dashboards/{name}": page for name, page in pages(BOARDS).items()}
+    with catch_warnings():  # the builders would rather make what only newer Grafanas read
+        simplefilter("ignore", DeprecationWarning)
+        boards = {
+            f"grafana/dashboards/{board.audience}/{board.uid}.json": dashboard(
+                board, BOARDS, objectives
+            )
+            for board in BOARDS
+        }
+    return boards | {f"docs/dashboards/{name}": page for name, page in pages(BOARDS).items()}

@@ -609,8 +609,9 @@ _TREND: Final = Board(
                             )
                             / over_time(
                                 "avg_over_time",
-                                recorded("system:agentmon_calls:rate5m", ()).offset("1w"),
+                                recorded("system:agentmon_calls:rate5m", ()),
                                 "1d",
+                                back="1w",
                             )
                         ),
                     ),

@@ -463,6 +463,7 @@ _WORKFLOWS: Final = Board(
                 panel("stack", "handoff-results", title="How handoffs end", width=12),
                 panel("lines", "handoff-p90", title="Duration of handoffs, p90", width=6),
                 panel("lines", "handoff-in-flight", title="Handoffs in flight", width=6),
+                panel("stack", "handoff-outcomes", title="Outcomes of handoffs", width=12),
                 panel("lines", "handoff-oldest", title="Oldest handoff in flight", width=12),
                 panel(
                     "lines", "handoff-deviation", title="Standard deviation of handoffs", width=12
