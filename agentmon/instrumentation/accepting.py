@@ -13,6 +13,7 @@ from agentmon.instrumentation.active import ACTIVE
 from agentmon.instrumentation.call import CURRENT, Call, Frame, restore
 from agentmon.instrumentation.luggage import weigh
 from agentmon.instrumentation.propagate import Arrival, received, stand_for
+from agentmon.model.outcome import INTERRUPTED
 
 if TYPE_CHECKING:
     from agentmon.instrumentation.handoff import Passing
@@ -72,7 +73,7 @@ class Accepting:
         if passing is not None:
             passing.accept(self._begun_ns)
             passing.held = False
-            passing.done(failed=error is not None)
+            passing.done(failed=error is not None and _failed(error))
         if isinstance(self._around, received):
             self._around.__exit__(type_, error, traceback)
         elif self._token is not None:
@@ -121,6 +122,11 @@ class Accepting:
         if self._passing is not None and self._passing.id:
             written[_HEADER] = self._passing.id
         return written
+
+
+def _failed(error: BaseException) -> bool:
+    """Whether what ended the work is more than an interruption, such as a pause for a person."""
+    return ACTIVE.classifier.meaning(error, ())[0] != INTERRUPTED
 
 
 def accepting(

@@ -30,6 +30,7 @@ class _Entry:
     case: Case
     analyser: str
     call: agentmon.Call
+    handoff: agentmon.Call
     ruling: Future[str]
 
 
@@ -43,7 +44,8 @@ class SeniorDesk:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._queue: queue.Queue[_Entry | None] = queue.Queue()
+        waiting: queue.Queue[_Entry | None] = queue.Queue()
+        self._queue = agentmon.queue(waiting, name="senior desk")
         self._thread = threading.Thread(target=self._work, name="senior-desk")
         self._thread.start()
 
@@ -51,7 +53,9 @@ class SeniorDesk:
         """Queue a case; the future holds the ruling, or `NeedsHuman`."""
         ruling: Future[str] = Future()
         ruling.set_running_or_notify_cancel()  # the desk decides even if nobody waits any more
-        self._queue.put(_Entry(case, analyser, SENIOR.begin(), ruling))
+        call = SENIOR.begin()
+        with agentmon.handoff("senior", source=analyser, timeout=300) as handoff:
+            self._queue.put(_Entry(case, analyser, call, handoff, ruling))
         return ruling
 
     def close(self) -> None:
@@ -62,7 +66,7 @@ class SeniorDesk:
     def _work(self) -> None:
         while entry := self._queue.get():
             try:
-                with entry.call.active():
+                with agentmon.accepting(entry.handoff), entry.call.active():
                     ruling = self.decide(entry.case, entry.analyser)
             except Exception as error:  # noqa: BLE001  # whoever waits for the ruling gets it
                 entry.call.end(error=error)

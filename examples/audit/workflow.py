@@ -155,8 +155,9 @@ class Audit:
     @agentmon.step("analyse")
     async def analyse(self, case: Case) -> list[Finding | BaseException]:
         """All analysers at once; what one of them raises becomes its result."""
-        findings: list[Finding | BaseException] = await asyncio.gather(
+        findings: list[Finding | BaseException] = await agentmon.gather(
             *(self._find(case, module.NAME, module.analyse) for module in analysers.ALL),
+            name="analyses",
             return_exceptions=True,
         )
         return findings
@@ -201,11 +202,16 @@ class Audit:
     @agentmon.step("escalate")
     async def escalate(self, case: Case, analyser: str) -> str:
         """Have the senior agent decide, or put the case down for a person."""
+        asked = agentmon.escalation(level="senior", reason=f"{analyser} rejected twice")
         try:
-            return await asyncio.wrap_future(self._desk.hand_over(case, analyser))
+            async with asked:
+                ruling = await asyncio.wrap_future(self._desk.hand_over(case, analyser))
         except NeedsHuman as question:
             self._totals.waiting += 1
+            agentmon.escalation_verdict(asked.id, appropriate=False)
             return f"waits for a person: {question}"
+        agentmon.escalation_verdict(asked.id, appropriate=True)
+        return ruling
 
     @agentmon.step("report")
     async def report(self, case: Case) -> None:
@@ -375,7 +381,7 @@ async def _opened(only: Sequence[str] | None, totals: Totals) -> AsyncIterator[A
             database=database,
             service=service,
             model=LocalModel(),
-            threads=agentmon.carrying(pool),
+            threads=agentmon.carrying(agentmon.limit(pool, name="audit threads")),
         )
         audit = Audit(environment, totals)
         stack.callback(audit.close)
