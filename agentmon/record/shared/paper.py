@@ -199,8 +199,8 @@ class Paper:
             if at < WORDS_AT:
                 fixed[at] = value
             else:
-                segment, place = divmod(at - WORDS_AT, SEGMENT)
-                segments[segment][place] = value
+                place = at - WORDS_AT
+                segments[place // SEGMENT][place % SEGMENT] = value
 
     def fill(self, changes: dict[int, int]) -> None:
         """Give words values in a file that nobody sees yet."""
@@ -208,12 +208,12 @@ class Paper:
 
     # ------------------------------------------------------------------ journal
 
-    def waiting(self) -> tuple[int, list[int], list[int]]:
+    def waiting(self) -> tuple[int, list[int], array[int]]:
         """Where what is in the journal and not folded begins, and its words: lows and highs."""
         begin, end = self._fixed[BASE], self._journal.tell() // 8 - JOURNAL
-        halves = self._fixed[JOURNAL + begin : JOURNAL + end].cast("B").cast("I")
         # In halves, because the interpreter is much faster with numbers of 30 bits.
-        return begin, halves[_LOW::2].tolist(), halves[1 - _LOW :: 2].tolist()
+        halves = array("I", self._fixed[JOURNAL + begin : JOURNAL + end].tobytes())
+        return begin, halves[_LOW::2].tolist(), halves[1 - _LOW :: 2]
 
     def rewind(self) -> None:
         """Begin the journal anew, if all of it is folded and it is full."""

@@ -4,6 +4,7 @@ What a process does for its own file: it folds its journal, and notes what chang
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -82,11 +83,14 @@ class Sharing:
             lows, highs = lows[size:], highs[size:]
         self.paper.rewind()
 
-    def _grouped(self, lows: list[int], highs: list[int]) -> list[tuple[Recorder, list[int]]]:
+    def _grouped(self, lows: list[int], highs: array[int]) -> list[tuple[Recorder, list[int]]]:
         """The durations in the journal, by who takes them."""
         by_high: defaultdict[int, list[int]] = defaultdict(list)
-        for high, low in zip(highs, lows, strict=True):
-            by_high[high].append(low)
+        if highs == highs[:1] * len(highs):  # all of one, and short
+            by_high[highs[0]] = lows
+        else:
+            for high, low in zip(highs, lows, strict=True):
+                by_high[high].append(low)
         by_number: dict[int, list[int]] = {}
         for high, values in by_high.items():
             number, rest = high >> _BITS, (high & _REST) << 32
