@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentmon.instrumentation.luggage import unpacked
 from agentmon.model.catalogue import coordination
+from agentmon.model.declared import LONGEST_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,9 @@ __all__ = ["MOST_REMEMBERED", "Handoffs", "Passing"]
 MOST_REMEMBERED: Final = 10_000
 
 _CONFIRMED: Final = "c"
+
+#: What strangers send is kept only as far as we could have sent it.
+_LONGEST_PACKED: Final = 2000
 
 _BEGUN: Final = 0
 _ACCEPTED: Final = 1
@@ -264,6 +268,10 @@ class Handoffs:
             ValueError: If what is said makes no sense.
         """
         handoff_id, epoch, timeout, said, packed = (*papers, "", "", "", "", "")[:5]
+        if max(map(len, (*edge, handoff_id, epoch, timeout))) > LONGEST_NAME:
+            raise ValueError("too long")
+        if len(packed) > _LONGEST_PACKED or not "".join(edge).isprintable():
+            raise ValueError("not what we write")
         begun_ns = self.clock() - max(0, time.time_ns() - int(epoch) if epoch else 0)
         with self.lock:
             passing = self._known.get(handoff_id) if handoff_id else None

@@ -64,6 +64,9 @@ SMALL = (
     "stdlib:sqlite3",
 )
 
+#: Packages of which some findings are rejected twice.
+CONTESTED = ("certifi", "stdlib:lib2to3", "stdlib:test", "typing_extensions")
+
 
 def compare(**limits: object) -> tuple[Counter[tuple[str, str, str]], str]:
     """Audit with these limits; returns the ledger, having found the metrics equal to it."""
@@ -116,6 +119,32 @@ def read(metrics: str, sample: str, *, by: str = "", **labels: str) -> dict[str,
                 key = each.labels.get(by, "")
                 found[key] = found.get(key, 0) + each.value
     return found
+
+
+def test_handoffs_escalations_and_waits_are_exact() -> None:
+    """What agentmon says of coordination follows from the independent count of the calls."""
+    ledger, metrics = compare(packages=8, only=CONTESTED)
+    escalated = sum(
+        v for (kind, name, _), v in ledger.items() if (kind, name) == ("step", "escalate")
+    )
+    asked_a_person = ledger["agent", "senior", "interrupted"]
+    assert escalated > 0
+    for stage in ("begun", "accepted"):
+        handed = read(metrics, f"agentmon_handoff_{stage}_total", target="senior")
+        assert sum(handed.values()) == escalated
+    assert read(metrics, "agentmon_handoff_ended_total", by="result") == {"completed": escalated}
+    assert sum(read(metrics, "agentmon_escalations_total", level="senior").values()) == escalated
+    verdicts = read(metrics, "agentmon_escalation_verdicts_total", by="verdict")
+    assert verdicts.get("inappropriate", 0) == asked_a_person
+    assert sum(verdicts.values()) == escalated
+    assert read(metrics, "agentmon_queue_got_total", by="queue") == {"senior desk": escalated + 1}
+    analysed = ledger["step", "analyse", "ok"]
+    assert sum(read(metrics, "agentmon_synchronizations_total").values()) == analysed
+    path = read(metrics, "agentmon_workflow_critical_path_seconds_total", by="path_kind")
+    took = sum(read(metrics, "agentmon_workflow_duration_seconds_sum").values())
+    assert abs(sum(path.values()) - took) < 1e-6 * took + 1e-6
+    assert path["queueing"] > 0
+    assert path["escalation"] > 0
 
 
 def test_tasks_scores_users_and_cost_are_exact() -> None:

@@ -364,3 +364,21 @@ def test_memory_of_handoffs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         clock.pass_by(2)
         assert counts(timed) == {"begun": 5, "lost": 3}
         assert timed.value("agentmon_dropped_total", reason="handoff_bound") == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "0%09billing%09triage%09" + "x" * 300,
+        "0%09" + "b" * 300 + "%09triage%09abc",
+        "0%09billing%09triage%09abc%09soon",
+        "0%09billing%09triage%09abc%091%091%09%09nonsense",
+    ],
+)
+def test_what_strangers_send_is_kept_only_if_we_could_have_sent_it(said: str) -> None:
+    """Anything else is left out and counted, and the work is done."""
+    with recording("metrics") as there:
+        with agentmon.accepting({"baggage": f"agentmon.handoff={said}"}):
+            billing()
+        assert counts(there) == {}
+        assert there.value("agentmon_dropped_total", reason="bad_context") == 1
