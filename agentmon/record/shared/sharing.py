@@ -4,11 +4,13 @@ What a process does for its own file: it folds its journal, and notes what chang
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
+from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,7 @@ class Sharing:
         self.paper = paper
         self.mirror = Mirror(paper, lambda: registry.drop("not_shared", 1))
         self.mirror.dropped("not_shared", 0)  # so that there is room to count what has none
+        self._write = paper.write if _one_at_a_time() else _taking_turns(paper.write)
         self._recorders: list[Recorder] = []
         #: What has calls in flight, as the file says it.
         self._busy: set[Series] = set()
@@ -63,7 +66,7 @@ class Sharing:
         if number <= MOST_NUMBERS and self.mirror.numbered(number, recorder.series, timeout_ns):
             self._recorders.append(recorder)
             recorder.tag = number << BITS
-            recorder.write = self.paper.write
+            recorder.write = self._write
 
     def fold(self) -> None:
         """Fold the journal. The lock is held, and the registry busy."""
@@ -157,3 +160,20 @@ class Sharing:
         for recorder in self._recorders:
             recorder.write = None
         self.paper.close()
+
+
+def _one_at_a_time() -> bool:
+    """Whether the interpreter runs one thread at a time."""
+    enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
+    return enabled is None or enabled()
+
+
+def _taking_turns(write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """What writes, for one thread after the other."""
+    lock = Lock()
+
+    def locked(word: bytes) -> None:
+        with lock:
+            write(word)
+
+    return locked
