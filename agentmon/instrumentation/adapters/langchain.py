@@ -8,7 +8,6 @@ sends on by ``Command(goto=...)`` hands over to the agent it names.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -297,6 +296,4 @@ def _outcome(error: BaseException) -> str | None:
     """How a run ended that says so by an exception; None where its class decides."""
     if any(each.__name__ in _STEERING for each in type(error).__mro__):
         return INTERRUPTED if type(error).__name__ != "ParentCommand" else "ok"
-    if isinstance(error, (GeneratorExit, asyncio.CancelledError)):
-        return CANCELLED
     return None
