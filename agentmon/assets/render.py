@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from agentmon.assets import dashboards, routing, rules, runbooks
+from agentmon.assets import dashboards, deployment, routing, rules, runbooks, scraping
 from agentmon.assets.dashboards import provisioning
 from agentmon.assets.rules.rule import Group
 from agentmon.errors import ConfigError
@@ -33,10 +33,15 @@ def render(objectives: Objectives) -> dict[str, str]:
             rules.record_groups(objectives), objectives
         ),
         "prometheus/rules/agentmon-alerts.yml": _rule_file(rules.alert_groups(), objectives),
+        "prometheus/prometheus.yml": _HEADER + yaml_text(scraping.configuration()),
+        "prometheus/prometheus-native-3.yml": _HEADER
+        + scraping.NATIVE_HEADER
+        + yaml_text(scraping.configuration(native=True)),
         "prometheus/alertmanager.yml": _HEADER + yaml_text(routing.configuration(objectives)),
         "prometheus/templates/agentmon.tmpl": (
             Path(__file__).with_name("notification.tmpl").read_text(encoding="utf-8")
         ),
+        **_deployment(objectives),
         "grafana/provisioning/dashboards/agentmon.yml": _HEADER
         + yaml_text(provisioning.dashboards()),
         "grafana/provisioning/datasources/agentmon.yml": _HEADER
@@ -70,6 +75,22 @@ def _is(path: Path, text: str) -> bool:
         return path.read_text(encoding="utf-8") == text
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def _deployment(objectives: Objectives) -> dict[str, str]:
+    groups = [*rules.record_groups(objectives), *rules.alert_groups()]
+    files = {
+        "prometheus/operator/rules.yml": [deployment.prometheus_rules(groups, objectives)],
+        "prometheus/operator/servicemonitor.yml": [deployment.service_monitor()],
+        "examples/deployment/kubernetes.yml": deployment.kubernetes(),
+        "examples/deployment/docker-compose.yml": [deployment.compose()],
+        "examples/deployment/tempo.yml": [deployment.tempo()],
+    }
+    head = _HEADER + deployment.NOT_RUN
+    return {
+        **{path: head + "---\n".join(map(yaml_text, parts)) for path, parts in files.items()},
+        "examples/deployment/prometheus.yml": _HEADER + yaml_text(deployment.compose_prometheus()),
+    }
 
 
 def _rule_file(groups: list[Group], objectives: Objectives) -> str:
