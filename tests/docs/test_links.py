@@ -16,7 +16,7 @@ _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+?)\s*$", re.MULTILINE)
-_METRIC = re.compile(r"\bagentmon_[a-z_]+\b")
+_METRIC = re.compile(r"(?<![:\w])\bagentmon_[a-z_]+\b")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]+)")
 
 
@@ -92,20 +92,26 @@ def test_nobody_is_sent_to_the_package_of_strangers(page: Path) -> None:
     assert not re.search(r"install\s+(-\S+\s+)*agentmon(?!-telemetry)\b", page.read_text())
 
 
+@pytest.fixture(scope="module")
+def reached() -> set[Path]:
+    """The pages that one comes to from the README, by links only."""
+    found: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        here = waiting.pop()
+        if here in found:
+            continue
+        found.add(here)
+        targets = ((here.parent / link.partition("#")[0]).resolve() for link in links(here))
+        waiting.extend(target for target in targets if target.suffix == ".md" and target.is_file())
+    return found
+
+
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if page.parent.name != "decisions"],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_every_page_can_be_reached(page: Path) -> None:
+def test_every_page_can_be_reached(page: Path, reached: set[Path]) -> None:
     """From the README, by links only, one comes to every page."""
-    reached: set[Path] = set()
-    waiting = [ROOT / "README.md"]
-    while waiting:
-        here = waiting.pop()
-        if here in reached:
-            continue
-        reached.add(here)
-        targets = ((here.parent / link.partition("#")[0]).resolve() for link in links(here))
-        waiting.extend(target for target in targets if target.suffix == ".md" and target.is_file())
     assert page in reached
