@@ -412,7 +412,7 @@ def test_mail_says_what_how_bad_since_when_and_what_to_do(
     path = lay(objectives, tmp_path, QUICKER)
     # The mail server of a test has no certificate.
     path.write_text(path.read_text().replace("resolve_timeout: 5m", "smtp_require_tls: false"))
-    two = [alert("Slow", "warning"), alert("Failing", "critical")]
+    two = [alert("Crawling", "warning"), alert("Failing", "critical")]
     with alertmanager(key, tmp_path) as am:
         before = datetime.now(timezone.utc) - timedelta(minutes=1)
         am.post(two)
@@ -422,12 +422,11 @@ def test_mail_says_what_how_bad_since_when_and_what_to_do(
         am.post([two[0]], ended=True)
         wait_until(lambda: len(box.messages) >= 3, timeout_s=WAIT, what="the third mail")
     first, second, third = box.messages[:3]
-    assert first["Subject"].startswith("[critical] Agent a <")
-    assert first["Subject"].endswith("> & more. (1 of 2)")
-    assert second["Subject"] == "[warning] Agent a <Slow> & more."
+    assert first["Subject"] == "[critical] Agent a <Failing> & more. (1 of 2)"
+    assert second["Subject"] == "[warning] Agent a <Crawling> & more."
     assert third["Subject"].startswith("[resolved] Agent a <")
     lines = body(first, "plain").splitlines()
-    for name, severity in (("Slow", "warning"), ("Failing", "critical")):
+    for name, severity in (("Crawling", "warning"), ("Failing", "critical")):
         start = lines.index(f"Agent a <{name}> & more.")
         said = lines[start : start + 5]
         since = datetime.strptime(said[2][6:26], "%Y-%m-%d %H:%M %Z").replace(tzinfo=timezone.utc)
@@ -438,7 +437,7 @@ def test_mail_says_what_how_bad_since_when_and_what_to_do(
         assert said[4] == "Dashboard: https://grafana.example/d/x?var-agent=a&from=now-6h"
     html = body(first, "html")
     assert "<h3 " in html
-    assert "Agent a &lt;Slow&gt; &amp; more." in html
+    assert "Agent a &lt;Crawling&gt; &amp; more." in html
     assert 'href="https://grafana.example/d/x?var-agent=a&amp;from=now-6h"' in html
     assert "Resolved: Agent a <Failing> & more. (" in body(second, "plain")
     assert "Resolved: " not in body(first, "plain")
