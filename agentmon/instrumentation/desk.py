@@ -9,7 +9,8 @@ import math
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 from agentmon.errors import DeclarationError
@@ -498,9 +499,7 @@ def micros(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:
-        amount = Decimal(str(value))
-        if not amount.is_finite() or amount < 0:
-            return None
-        return int((amount * MONEY).quantize(Decimal(1), ROUND_HALF_EVEN))
-    except InvalidOperation:
+        amount = Fraction(str(value))
+    except ValueError:
         return None
+    return round(amount * MONEY) if amount >= 0 else None
