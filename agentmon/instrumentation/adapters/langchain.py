@@ -8,29 +8,16 @@ sends on by ``Command(goto=...)`` hands over to the agent it names.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from contextvars import ContextVar
-from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from agentmon.instrumentation.active import ACTIVE, OFF
 from agentmon.instrumentation.adapters.client import guarded
-from agentmon.instrumentation.call import IDLE, activate, deactivate
-from agentmon.instrumentation.operation import (
-    Operation,
-    agent,
-    handoff,
-    model_call,
-    step,
-    tool,
-    workflow,
-)
-from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED
+from agentmon.instrumentation.adapters.runs import Run, Runs
+from agentmon.model.outcome import ERROR, INTERRUPTED
 
 if TYPE_CHECKING:
     from agentmon.instrumentation.adapters.patch import Patches
-    from agentmon.instrumentation.call import Before, Call
 
 __all__ = ["wrap"]
 
@@ -40,46 +27,6 @@ _GRAPH, _AGENT = "langgraph", "langchain_create_agent"
 _NO_AGENTS: Final = ("tools", "__")
 #: Exceptions by which LangGraph steers itself, by name: they are not loaded for this.
 _STEERING: Final = ("GraphBubbleUp", "GraphInterrupt", "NodeInterrupt", "ParentCommand")
-_MOST_NAMES: Final = 2000
-
-
-class _Run(NamedTuple):
-    """
-    A run of LangChain that has begun.
-
-    Args:
-        call: Its call; that of the run around it, if it is none of its own.
-        own: Whether the call ends with the run.
-        before: What was current before it, if it was made current.
-        name: Of the node or agent.
-        above: Id of the run around it.
-        graph: Whether it is a graph, whose nodes are its children.
-    """
-
-    call: Call | None
-    own: bool
-    before: Before | None
-    name: str
-    above: object
-    graph: str
-
-
-@lru_cache(maxsize=_MOST_NAMES)
-def _operation(kind: str, name: str, detail: str = "") -> Operation:
-    match kind:
-        case "agent":
-            return agent(name)
-        case "workflow":
-            return workflow(name)
-        case "step":
-            return step(name)
-        case "tool":
-            return tool(name)
-        case "handoff":
-            return handoff(name, source=detail)
-        case _:
-            model, _, provider = detail.partition("\0")
-            return model_call("chat", model=model, provider=provider)
 
 
 def wrap(module: Any, patches: Patches) -> None:
@@ -87,7 +34,7 @@ def wrap(module: Any, patches: Patches) -> None:
     base: Any = module.BaseCallbackHandler
     register = import_module("langchain_core.tracers.context").register_configure_hook
 
-    class Handler(_Runs, base):  # type: ignore[misc]  # not there when types are checked
+    class Handler(_Told, base):  # type: ignore[misc]  # not there when types are checked
         """Told of every run."""
 
         run_inline = True  # in the order and the context of what happens
@@ -103,15 +50,11 @@ def wrap(module: Any, patches: Patches) -> None:
     register(ContextVar("agentmon_langchain", default=Handler()), inheritable=True)  # noqa: B039
 
 
-class _Runs:
+class _Told:
     """What is told of runs, as calls of ours."""
 
     def __init__(self) -> None:
-        self._runs: dict[object, _Run] = {}
-        #: Handoffs that wait for their agent to begin, by the graph's run and the agent.
-        self._waiting: dict[tuple[object, str], Call] = {}
-        #: Handoffs whose agent is at work, by its run.
-        self._handed: dict[object, Call] = {}
+        self._runs = Runs()
 
     # ---------------------------------------------------------------- graphs, nodes, agents
 
@@ -122,15 +65,15 @@ class _Runs:
     def on_chain_end(self, outputs: Any, **told: Any) -> None:
         """It returned; it may say where to go on."""
         run = self._runs.get(told["run_id"])
-        guarded(_LIBRARY, self._end, told["run_id"], None, None)
+        guarded(_LIBRARY, self._runs.end, told["run_id"], None, None)
         if run is not None:
             guarded(_LIBRARY, self._hand_over, run.above, run.name, outputs)
 
     def on_chain_error(self, error: BaseException, **told: Any) -> None:
         """It raised, was interrupted, sends on in the graph around, or is read no further."""
         run = self._runs.get(told["run_id"])
-        guarded(_LIBRARY, self._end, told["run_id"], error, _outcome(error))
-        if run is not None and run.graph and type(error).__name__ == "ParentCommand":
+        guarded(_LIBRARY, self._runs.end, told["run_id"], error, _outcome(error))
+        if run is not None and run.role and type(error).__name__ == "ParentCommand":
             guarded(_LIBRARY, self._hand_over_above, run, error.args[0])
 
     # ---------------------------------------------------------------- models
@@ -146,11 +89,11 @@ class _Runs:
     def on_llm_end(self, response: Any, **told: Any) -> None:
         """It answered, to the last chunk."""
         guarded(_LIBRARY, self._note_usage, told["run_id"], response)
-        guarded(_LIBRARY, self._end, told["run_id"], None, None)
+        guarded(_LIBRARY, self._runs.end, told["run_id"], None, None)
 
     def on_llm_error(self, error: BaseException, **told: Any) -> None:
         """It failed."""
-        guarded(_LIBRARY, self._end, told["run_id"], error, _outcome(error))
+        guarded(_LIBRARY, self._runs.end, told["run_id"], error, _outcome(error))
 
     # ---------------------------------------------------------------- tools
 
@@ -162,11 +105,11 @@ class _Runs:
     def on_tool_end(self, output: Any, **told: Any) -> None:
         """It returned; a failure may have become a message."""
         failed = getattr(output, "status", None) == "error"
-        guarded(_LIBRARY, self._end, told["run_id"], None, ERROR if failed else None)
+        guarded(_LIBRARY, self._runs.end, told["run_id"], None, ERROR if failed else None)
 
     def on_tool_error(self, error: BaseException, **told: Any) -> None:
         """It raised."""
-        guarded(_LIBRARY, self._end, told["run_id"], error, _outcome(error))
+        guarded(_LIBRARY, self._runs.end, told["run_id"], error, _outcome(error))
 
     # ---------------------------------------------------------------- beginning
 
@@ -175,21 +118,21 @@ class _Runs:
         name = str(told.get("name") or "")
         above = self._runs.get(told.get("parent_run_id"))
         made_by = metadata.get("ls_integration", "")
-        if above is not None and above.graph and metadata.get("langgraph_node") == name:
-            if above.graph == _AGENT:
-                self._pass(told, name)
+        if above is not None and above.role and metadata.get("langgraph_node") == name:
+            if above.role == _AGENT:
+                self._skip(told, name)
             else:
                 self._begin(told, "step" if name.startswith(_NO_AGENTS) else "agent", name)
         elif made_by == _AGENT:
             own = metadata.get("lc_agent_name") or name
             if above is not None and above.own and above.name == own:
-                self._pass(told, own, _AGENT)
+                self._skip(told, own, _AGENT)
             else:
                 self._begin(told, "agent", own, _AGENT)
-        elif made_by == _GRAPH and (above is None or not above.graph):
+        elif made_by == _GRAPH and (above is None or not above.role):
             self._begin(told, "workflow", name, _GRAPH)
         else:
-            self._pass(told, name)
+            self._skip(told, name)
 
     def _begin_model(self, told: dict[str, Any]) -> None:
         metadata = told.get("metadata") or {}
@@ -199,7 +142,7 @@ class _Runs:
         self._begin(told, "model_call", "chat", "", f"{model}\0{provider}")
 
     def _begin(
-        self, told: dict[str, Any], kind: str, name: str, graph: str = "", detail: str = ""
+        self, told: dict[str, Any], kind: str, name: str, role: str = "", detail: str = ""
     ) -> None:
         """
         Begin a call for a run.
@@ -207,52 +150,23 @@ class _Runs:
         Nodes and tools are made current, so that what they call is within them. Graphs and models
         are not: they give their results bit by bit, and give way to their reader in between.
         """
-        if ACTIVE.mode is OFF:
-            return
-        run_id, above_id = told["run_id"], told.get("parent_run_id")
-        above = self._runs.get(above_id)
-        parent = None if above is None else above.call
-        handed = self._waiting.pop((above_id, name), None) if kind == "agent" else None
-        if handed is not None:
-            self._handed[run_id] = parent = handed
-        call = _operation(kind, name, detail).begin(parent=parent)
-        current = kind in ("agent", "step", "tool") and not graph and call is not IDLE
-        self._runs[run_id] = _Run(
-            call,
-            own=True,
-            before=activate(call) if current else None,
-            name=name,
-            above=above_id,
-            graph=graph,
+        above_id = told.get("parent_run_id")
+        current = kind in ("agent", "step", "tool") and not role
+        self._runs.begin(
+            told["run_id"],
+            above_id,
+            kind,
+            name,
+            detail=detail,
+            role=role,
+            current=current,
+            within=above_id,
         )
 
-    def _pass(self, told: dict[str, Any], name: str, graph: str = "") -> None:
-        """Take note of a run that is no call of its own."""
-        above_id = told.get("parent_run_id")
-        above = self._runs.get(above_id)
-        call = None if above is None else above.call
-        self._runs[told["run_id"]] = _Run(
-            call, own=False, before=None, name=name, above=above_id, graph=graph
-        )
+    def _skip(self, told: dict[str, Any], name: str, role: str = "") -> None:
+        self._runs.skip(told["run_id"], told.get("parent_run_id"), name, role=role)
 
     # ---------------------------------------------------------------- ending
-
-    def _end(self, run_id: object, error: BaseException | None, outcome: str | None) -> None:
-        run = self._runs.pop(run_id, None)
-        handed = self._handed.pop(run_id, None)
-        if run is not None and run.own and run.call is not None:
-            if run.before is not None:
-                with suppress(ValueError):  # ended in another context than begun
-                    deactivate(run.call, run.before)
-            run.call.end(error=error, outcome=outcome)
-        if handed is not None:
-            handed.end(error=error, outcome=outcome)
-        if run is not None and run.graph:
-            for key in [key for key in self._waiting if key[0] == run_id]:
-                self._waiting.pop(key).end(outcome=CANCELLED)
-            # What LangGraph does not tell the end of has ended with its graph.
-            for inner in [each for each, one in self._runs.items() if one.above == run_id]:
-                self._end(inner, None, CANCELLED)
 
     def _note_usage(self, run_id: object, response: Any) -> None:
         run = self._runs.get(run_id)
@@ -274,7 +188,7 @@ class _Runs:
 
     # ---------------------------------------------------------------- handing over
 
-    def _hand_over_above(self, inner: _Run, command: Any) -> None:
+    def _hand_over_above(self, inner: Run, command: Any) -> None:
         """A node of an inner graph sends on in the graph around it."""
         node = self._runs.get(inner.above)
         if node is not None:
@@ -282,14 +196,13 @@ class _Runs:
 
     def _hand_over(self, graph_id: object, source: str, outputs: Any) -> None:
         graph = self._runs.get(graph_id)
-        if graph is None or graph.graph != _GRAPH or ACTIVE.mode is OFF:
+        if graph is None or graph.role != _GRAPH:
             return
         for command in outputs if isinstance(outputs, list) else [outputs]:
             goto = getattr(command, "goto", None) if type(command).__name__ == "Command" else None
             for target in [goto] if isinstance(goto, str) else goto or ():
                 if isinstance(target, str) and not target.startswith(_NO_AGENTS):
-                    waiting = _operation("handoff", target, source).begin(parent=graph.call)
-                    self._waiting[graph_id, target] = waiting
+                    self._runs.hand_over(graph_id, source, target)
 
 
 def _outcome(error: BaseException) -> str | None:

@@ -181,14 +181,14 @@ def removed() -> None:
 
 def broken_adapter() -> None:
     """An error within the adapter does not reach the program."""
-    from agentmon.instrumentation.adapters import langchain
+    from agentmon.instrumentation.adapters import runs
 
-    kept = langchain._operation
-    langchain._operation = None  # type: ignore[assignment]
+    kept = runs._operation
+    runs._operation = None  # type: ignore[assignment]
     try:
         flow("fine", only=answers).invoke(START_STATE)
     finally:
-        langchain._operation = kept
+        runs._operation = kept
 
 
 def left_open(recorded: Recorded) -> float:
