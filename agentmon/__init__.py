@@ -61,6 +61,16 @@ if TYPE_CHECKING:
     from agentmon.instrumentation.accepting import Accepting, accepting, handoff_confirmed
     from agentmon.instrumentation.capacity import capacity, limit
     from agentmon.instrumentation.escalation import Escalation, escalation, escalation_verdict
+    from agentmon.instrumentation.facts import (
+        authentication_failed,
+        backed_up,
+        capacity_limit,
+        capacity_used,
+        certificate,
+        compliance_control,
+        deployed,
+        security_scanned,
+    )
     from agentmon.instrumentation.feedback import consistency, evaluator, feedback
     from agentmon.instrumentation.queues import queue
     from agentmon.instrumentation.synchronise import Barrier, TaskGroup, gather, join
@@ -105,16 +115,23 @@ __all__ = [
     "agent",
     "annotate",
     "asgi_app",
+    "authentication_failed",
+    "backed_up",
     "business_event",
     "capacity",
+    "capacity_limit",
+    "capacity_used",
     "carry",
     "carrying",
+    "certificate",
+    "compliance_control",
     "component",
     "configure",
     "consistency",
     "content",
     "current",
     "dependency",
+    "deployed",
     "endpoint",
     "escalation",
     "escalation_verdict",
@@ -139,6 +156,7 @@ __all__ = [
     "remove_health_check",
     "rework",
     "score",
+    "security_scanned",
     "session",
     "shutdown",
     "statistics",
@@ -174,9 +192,16 @@ _LATE: Final = {
     "Traces": "agentmon.tracing.options",
     "Turn": "agentmon.instrumentation.users",
     "accepting": "agentmon.instrumentation.accepting",
+    "authentication_failed": "agentmon.instrumentation.facts",
+    "backed_up": "agentmon.instrumentation.facts",
     "business_event": "agentmon.instrumentation.task",
     "capacity": "agentmon.instrumentation.capacity",
+    "capacity_limit": "agentmon.instrumentation.facts",
+    "capacity_used": "agentmon.instrumentation.facts",
+    "certificate": "agentmon.instrumentation.facts",
+    "compliance_control": "agentmon.instrumentation.facts",
     "consistency": "agentmon.instrumentation.feedback",
+    "deployed": "agentmon.instrumentation.facts",
     "escalation": "agentmon.instrumentation.escalation",
     "escalation_verdict": "agentmon.instrumentation.escalation",
     "evaluator": "agentmon.instrumentation.feedback",
@@ -187,6 +212,7 @@ _LATE: Final = {
     "limit": "agentmon.instrumentation.capacity",
     "queue": "agentmon.instrumentation.queues",
     "rework": "agentmon.instrumentation.task",
+    "security_scanned": "agentmon.instrumentation.facts",
     "session": "agentmon.instrumentation.users",
     "task": "agentmon.instrumentation.task",
 }

@@ -12,7 +12,8 @@ is clamped or dropped and counted in ``agentmon_dropped_total``.
     ├── ConfigError (ValueError)       configure() got something it cannot use
     ├── EndpointError (OSError)        the address to serve on cannot be had
     ├── PushError (OSError)            push() could not push
-    └── QueryError (OSError)           a server did not answer a question
+    ├── QueryError (OSError)           a server did not answer a question
+    └── CollectError (ValueError)      a report that is to be collected is not what it should be
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 __all__ = [
     "AgentmonError",
     "CatalogueError",
+    "CollectError",
     "ConfigError",
     "DeclarationError",
     "EndpointError",
@@ -54,3 +56,7 @@ class PushError(AgentmonError, OSError):
 
 class QueryError(AgentmonError, OSError):
     """A server that is asked does not answer, or says that the question is wrong."""
+
+
+class CollectError(AgentmonError, ValueError):
+    """A report that is to be collected is not what it should be; says which file, and where."""

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentmon._version import __version__
-from agentmon.cli import ask, build, config, routes, serve, top
+from agentmon.cli import ask, build, collect, config, routes, serve, top
 
 __all__ = ["main"]
 
-_COMMANDS = (top, serve, ask, config, build, routes)
+_COMMANDS = (top, serve, ask, collect, config, build, routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import logging
 import ssl
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from agentmon.errors import ConfigError
 from agentmon.export.access import read_file
+from agentmon.model.certificate import expiries
 
 if TYPE_CHECKING:
     from agentmon.export.access import Access
@@ -23,8 +23,6 @@ logger = logging.getLogger("agentmon")
 _MOST_FILE_BYTES: Final = 1024 * 1024
 _MOST_SESSIONS: Final = 256
 _READ_BYTES: Final = 64 * 1024
-#: Tags of DER.
-_VERSION, _UTC_TIME = 0xA0, 0x17
 _FILES: Final = ("certificate", "key", "client_ca")
 
 
@@ -136,39 +134,7 @@ def _said(error: ssl.SSLError) -> str:
 
 def _expiry(certificate: bytes) -> float | None:
     """The end of the first certificate in a file, which `ssl` does not tell."""
-    end = b"-----END CERTIFICATE-----"
-    begin = certificate.index(b"-----BEGIN CERTIFICATE-----")
-    text = certificate[begin : certificate.index(end) + len(end)].decode("latin-1")
-    try:
-        der = ssl.PEM_cert_to_DER_cert(text)
-        at, _ = _content(der, 0)  # the certificate
-        at, _ = _content(der, at)  # what is signed
-        if der[at] == _VERSION:
-            at = _after(der, at)
-        for _ in range(3):  # serial number, algorithm, issuer
-            at = _after(der, at)
-        at, _ = _content(der, at)  # validity
-        at = _after(der, at)  # its begin
-        start, stop = _content(der, at)
-        when = der[start:stop].decode("ascii")
-        if der[at] == _UTC_TIME:  # with two digits of the year
-            when = ("19" if when >= "5" else "20") + when
-        return datetime.strptime(when, "%Y%m%d%H%M%S%z").timestamp()
-    except (IndexError, ValueError):
-        return None
-
-
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """From where to where the content of an element of DER reaches."""
-    length, start = der[at + 1], at + 2
-    if length & 0x80:
-        start += length & 0x7F
-        length = int.from_bytes(der[at + 2 : start], "big")
-    return start, start + length
-
-
-def _after(der: bytes, at: int) -> int:
-    return _content(der, at)[1]
+    return next(iter(expiries(certificate)), None)
 
 
 class Session:
