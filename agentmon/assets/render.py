@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from agentmon.assets import dashboards, deployment, routing, rules, runbooks, scraping
 from agentmon.assets.dashboards import provisioning
-from agentmon.assets.rules.rule import Group
+from agentmon.assets.native import natively
 from agentmon.errors import ConfigError
 from agentmon.model.objectives import Objectives
 
@@ -29,14 +29,7 @@ def render(objectives: Objectives) -> dict[str, str]:
         ConfigError: If what it needs is not installed.
     """
     return {
-        "prometheus/rules/agentmon-records.yml": _rule_file(
-            rules.record_groups(objectives), objectives
-        ),
-        "prometheus/rules/agentmon-alerts.yml": _rule_file(rules.alert_groups(), objectives),
-        "prometheus/prometheus.yml": _HEADER + yaml_text(scraping.configuration()),
-        "prometheus/prometheus-native-3.yml": _HEADER
-        + scraping.NATIVE_HEADER
-        + yaml_text(scraping.configuration(native=True)),
+        **_prometheus(objectives),
         "prometheus/alertmanager.yml": _HEADER + yaml_text(routing.configuration(objectives)),
         "prometheus/templates/agentmon.tmpl": (
             Path(__file__).with_name("notification.tmpl").read_text(encoding="utf-8")
@@ -93,8 +86,26 @@ def _deployment(objectives: Objectives) -> dict[str, str]:
     }
 
 
-def _rule_file(groups: list[Group], objectives: Objectives) -> str:
-    return _HEADER + yaml_text({"groups": [group.rendered(objectives) for group in groups]})
+def _prometheus(objectives: Objectives) -> dict[str, str]:
+    files = {
+        "prometheus/prometheus.yml": _HEADER + yaml_text(scraping.configuration()),
+        "prometheus/prometheus-native-2.yml": _HEADER
+        + scraping.NATIVE_2
+        + yaml_text(scraping.configuration(rules="rules-native/*.yml")),
+        "prometheus/prometheus-native-3.yml": _HEADER
+        + scraping.NATIVE_3
+        + yaml_text(scraping.configuration(keep_classic=True)),
+    }
+    for name, groups in (
+        ("records", rules.record_groups(objectives)),
+        ("alerts", rules.alert_groups()),
+    ):
+        rendered = [group.rendered(objectives) for group in groups]
+        for folder, told in (("rules", rendered), ("rules-native", natively(rendered))):
+            files[f"prometheus/{folder}/agentmon-{name}.yml"] = _HEADER + yaml_text(
+                {"groups": told}
+            )
+    return files
 
 
 def yaml_text(value: Any) -> str:

@@ -27,6 +27,8 @@ NATIVE = "--enable-feature=native-histograms"
     [
         ("promtool2", "prometheus.yml"),
         ("promtool3", "prometheus.yml"),
+        ("promtool2", "prometheus-native-2.yml"),
+        ("promtool3", "prometheus-native-2.yml"),
         ("promtool3", "prometheus-native-3.yml"),
     ],
 )
@@ -82,6 +84,7 @@ def agents() -> Iterator[str]:
     [
         ("prometheus2", "prometheus.yml", []),
         ("prometheus3", "prometheus.yml", []),
+        ("prometheus2", "prometheus-native-2.yml", [NATIVE]),
         ("prometheus3", "prometheus-native-3.yml", [NATIVE]),
     ],
 )
@@ -91,7 +94,8 @@ def test_prometheus_loads_what_is_committed_and_works_out_the_rules(
     """Unchanged but for the targets, which a file beside it names; no rule fails."""
     folder = tmp_path / "prometheus"
     (folder / "targets").mkdir(parents=True)
-    (folder / "rules").symlink_to(FOLDER / "rules")
+    for name in ("rules", "rules-native"):
+        (folder / name).symlink_to(FOLDER / name)
     (folder / file).symlink_to(FOLDER / file)
     (folder / "targets" / "here.yml").write_text(json.dumps([{"targets": [agents]}]))
     program = required(key)
@@ -138,8 +142,10 @@ def test_prometheus_loads_what_is_committed_and_works_out_the_rules(
         (manager,) = ask("alertmanagers")["activeAlertmanagers"]
         assert manager["url"] == "http://localhost:9093/api/v2/alerts"
         wait_until(
-            lambda: has(f'agentmon_agent_duration_seconds_bucket{{instance="{agents}"}}'),
+            lambda: has(f'agentmon_agent_calls_total{{instance="{agents}"}}'),
             timeout_s=60,
-            what="classic buckets",
+            what="the agents",
         )
+        classic = has(f'agentmon_agent_duration_seconds_bucket{{instance="{agents}"}}')
+        assert classic is (file != "prometheus-native-2.yml")
         assert has(f'agentmon_agent_duration_seconds{{instance="{agents}"}}') is bool(more)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import yaml
 
 from agentmon.assets import rules, scraping
+from agentmon.assets.native import natively
 from agentmon.model.objectives import Objectives
 from tests.servers.processes import _open, _serving, required
 
@@ -115,6 +116,7 @@ def chain(
     told: str,
     folder: Path,
     factor: float,
+    native: bool = False,
 ) -> Iterator[Chain]:
     """
     A Prometheus with the rules of objectives, until the block ends.
@@ -126,6 +128,7 @@ def chain(
         told: The Alertmanager that it tells, ``host:port``.
         folder: Where files are put.
         factor: How many times faster the clock of the rules is.
+        native: Whether it takes native histograms, and its rules ask them.
     """
     program = required(key)
     (folder / "rules").mkdir(parents=True, exist_ok=True)
@@ -133,6 +136,8 @@ def chain(
         group.rendered(objectives)
         for group in (*rules.record_groups(objectives), *rules.alert_groups())
     ]
+    if native:
+        groups = natively(groups)
     (folder / "rules" / "all.yml").write_text(yaml.safe_dump({"groups": shortened(groups, factor)}))
     configuration = scraping.configuration(targets, alertmanager=told)
     configuration["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
@@ -148,6 +153,7 @@ def chain(
             f"--web.listen-address=127.0.0.1:{port}",
             "--rules.alert.resend-delay=1s",
             "--log.level=warn",
+            *(["--enable-feature=native-histograms"] if native else ()),
         ]
 
     with _serving(command, folder / "prometheus.log") as url:
