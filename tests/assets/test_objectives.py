@@ -136,6 +136,22 @@ def test_a_region_without_anybody_to_tell_is_a_promise_only() -> None:
     assert told.promise("region", "eu").availability == 0.9
 
 
+@pytest.mark.parametrize("days", [1, 90])
+def test_budgets_are_counted_over_a_day_to_a_quarter(days: int) -> None:
+    """The shortest and the longest window are allowed."""
+    assert parse(f'window = "{days}d"').window == days
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("", 1800), ("escalate_after = '1m'", 60), ("escalate_after = '2h'", 7200)],
+)
+def test_a_team_has_half_an_hour_unless_it_says_so(text: str, seconds: int) -> None:
+    """A minute is the least: rules are worked out so often."""
+    team = parse(f"[teams.t]\nreceiver = 'default'\n{text}").teams["t"]
+    assert team.escalate_after == seconds
+
+
 RECEIVER = '[receivers.x]\nkind = "webhook"\nurl = "http://x"\n'
 REGION = '[regions.eu]\nreceiver = "default"\n'
 MAINTENANCE = '[maintenance.m]\nlabels = { agent = "a" }\n'
@@ -207,6 +223,7 @@ WRONG = {
     REGION + "hours = '09:00-17:00'\nelsewhere = 'y'": r"region eu, elsewhere: got 'y', allowed d",
     "[regions.eu]\nhours = '09:00-17:00'": r"regions.eu, receiver: got None, allowed a text",
     "[maintenance.m]\nhours = '02:00-04:00'": r"maintenance m: got no labels, allowed at least on",
+    MAINTENANCE + "hour = '02:00-04:00'": r"maintenance.m: got 'hour', allowed days, hours, timez",
     "[maintenance.m]\nlabels = 1\nhours = '02:00-04:00'": r"maintenance.m, labels: got 1, allowed",
     "[maintenance.m]\nlabels = { a-b = 'c' }\nhours = '02:00-04:00'": (
         r"maintenance m, labels: got 'a-b', allowed letters, digits and underscores"

@@ -90,6 +90,8 @@ def page(**labels: str) -> dict[str, str]:
         (page(), NOON, ["default"]),
         (page(region="eu"), NOON, ["eu"]),
         (page(region="eu"), NIGHT, ["us"]),
+        (page(region="eu"), NOON.replace(hour=9), ["eu"]),
+        (page(region="eu"), NOON.replace(hour=17), ["us"]),
         (page(region="eu"), SUNDAY, ["us"]),
         (page(region="us"), NOON, ["default"]),
         (page(region="us"), NOON.replace(hour=16), ["us"]),

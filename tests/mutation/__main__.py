@@ -22,6 +22,13 @@ TESTS = {
     "agentmon/model": ("tests/model", "tests/record"),
     "agentmon/model/catalogue/operations.py": ("tests/assets", "tests/docs/test_build.py"),
     "agentmon/model/attributes.py": ("tests/instrumentation/test_host.py",),
+    "agentmon/model/objectives.py": (
+        "tests/model/test_objectives.py",
+        "tests/assets/test_objectives.py",
+    ),
+    "agentmon/assets/objectives.py": ("tests/assets/test_objectives.py",),
+    "agentmon/assets/routing.py": ("tests/assets/test_routing.py",),
+    "agentmon/assets/told.py": ("tests/assets/test_routing.py",),
     "agentmon/record": ("tests/record",),
     "agentmon/export/text.py": ("tests/export/test_text.py",),
     "agentmon/instrumentation": ("tests/instrumentation", "tests/test_testing.py"),
