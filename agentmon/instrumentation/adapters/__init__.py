@@ -28,6 +28,7 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "aiohttp": ("aiohttp", "aiohttp"),
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
+    "openai-agents": ("agents.tracing", "openai_agents"),
     "redis": ("redis", "redis"),
     "requests": ("requests", "requests"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
@@ -49,8 +50,9 @@ def instrument(*libraries: str, names: Mapping[str, str] | None = None) -> None:
     changes nothing but the names.
 
     Args:
-        libraries: ``aiohttp``, ``httpx``, ``langchain`` (LangGraph is a part of it), ``redis``,
-            ``requests``, ``sqlalchemy``, ``sqlite3``, or ``auto`` for all of them.
+        libraries: ``aiohttp``, ``httpx``, ``langchain`` (LangGraph is a part of it),
+            ``openai-agents``, ``redis``, ``requests``, ``sqlalchemy``, ``sqlite3``, or ``auto``
+            for all of them.
         names: What to call dependencies instead of what they are called by default, such as
             ``{"127.0.0.1:5432": "orders-db"}``; they are added to those given before.
 
