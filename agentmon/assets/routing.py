@@ -190,12 +190,20 @@ def _told(objectives: Objectives, muted: tuple[str, ...]) -> tuple[Route, ...]:
                 (("priority", "=", priority),),
                 muted=muted,
                 settings={"repeat_interval": interval},
-                routes=(*_regions(objectives, muted), *_teams(objectives, muted)),
+                routes=_people(objectives, muted),
             )
             for priority, interval in _REPEAT.items()
             if _any_has(objectives, priority)
         ),
+        *_people(objectives, muted),
+    )
+
+
+def _people(objectives: Objectives, muted: tuple[str, ...]) -> tuple[Route, ...]:
+    """Those who are at work, and those who know the agent."""
+    return (
         *_regions(objectives, muted),
+        *_told_already(objectives, muted),
         *_teams(objectives, muted),
     )
 
@@ -254,6 +262,22 @@ def _teams(objectives: Objectives, muted: tuple[str, ...]) -> tuple[Route, ...]:
             muted=muted,
         )
         for team in objectives.teams.values()
+    )
+
+
+def _told_already(objectives: Objectives, muted: tuple[str, ...]) -> tuple[Route, ...]:
+    """Teams that are told of pages as their region's people: not twice at the same time."""
+    return tuple(
+        Route(
+            f"Pages of region {region.name} for team {team.name}, when it was not told already.",
+            (("severity", "=", "critical"), ("region", "=", region.name), ("team", "=", team.name)),
+            NOBODY if region.receiver == region.elsewhere else team.receiver,
+            active=(_office(region),) if team.receiver == region.elsewhere else (),
+            muted=(*muted, _office(region)) if team.receiver == region.receiver else muted,
+        )
+        for team in objectives.teams.values()
+        for region in objectives.regions.values()
+        if team.receiver in (region.receiver, region.elsewhere)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agentmon.assets.routing import Route, times, tree
+from agentmon.assets.routing import NOBODY, Route, times, tree
 from agentmon.model.objectives import WEEKDAYS, Hours, Objectives
 
 __all__ = ["Told", "walk"]
@@ -77,6 +77,8 @@ def _walk(  # noqa: PLR0917  # what a branch inherits
         silent = f"muted by {muted[0]}"
     elif route.active and not any(_within(named[name], at) for name in route.active):
         silent = f"outside {route.active[0]}"
+    elif receiver == NOBODY:
+        silent = "it stands for nobody"
     else:
         silent = ""
     yield Told(receiver, why, not silent, silent, repeat)

@@ -145,7 +145,12 @@ def test_what_is_explained_is_what_happens(key: str, told: Sink, tmp_path: Path)
         ),
         promises={("agent", "vital"): Promise(priority="P1")},
         regions=regions,
-        teams={"a": Team("a", "a", "lead"), "b": Team("b", "b")},
+        teams={
+            "a": Team("a", "a", "lead"),
+            "b": Team("b", "b"),
+            "c": Team("c", "in1"),
+            "d": Team("d", "out2"),
+        },
         maintenance=tuple(
             Maintenance(f"m{n}", hours(), labels)
             for n, labels in enumerate(
@@ -160,8 +165,8 @@ def test_what_is_explained_is_what_happens(key: str, told: Sink, tmp_path: Path)
     )
     choices = {
         "severity": ["critical", "critical", "warning", "info"],
-        "team": ["a", "b", "nobody's"],
-        "region": [*regions, "r1"],
+        "team": ["a", "b", "c", "d", "nobody's"],
+        "region": [*regions, "r1", "r1", "r2", "r2"],
         "priority": ["P1", "P3"],
         "service": [f"s{n}" for n in range(8)],
         "escalated": ["true"],
