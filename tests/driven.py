@@ -25,6 +25,11 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
+        self._given: str | None = None
+
+    def take(self, text: str) -> None:
+        """Look at a text from now on, such as a textfile, instead of being scraped."""
+        self._given = text
 
     def start(self, **settings: Any) -> None:
         """Configure agentmon, serving on a free port of loopback."""
@@ -39,10 +44,7 @@ class Endpoint:
             sample: Name of the sample line; of a histogram with ``_count``, ``_sum``, ``_bucket``.
             labels: Labels that it must have.
         """
-        address = agentmon.endpoint()
-        assert address is not None
-        with urlopen(f"{address}/metrics") as answer:
-            text = answer.read().decode()
+        text = self._scraped() if self._given is None else self._given
         found = {
             tuple(v for k, v in each.labels.items() if k not in labels): each.value
             for family in text_string_to_metric_families(text)
@@ -52,6 +54,13 @@ class Endpoint:
         if found:
             self.seen.add(sample)
         return found
+
+    def _scraped(self) -> str:
+        address = agentmon.endpoint()
+        assert address is not None
+        with urlopen(f"{address}/metrics") as answer:
+            text: str = answer.read().decode()
+        return text
 
     def value(self, sample: str, **labels: str) -> float | None:
         """The sum of the samples of a name that have the labels; None without any."""

@@ -247,7 +247,8 @@ def package_of(source: Source, path: str) -> str:
     pure = PurePath(path.replace("\\", "/"))
     if pure.is_absolute() and pure.is_relative_to(source.root):
         pure = pure.relative_to(source.root)
-    return ".".join(part for part in pure.parent.parts if part != ".") or "."
+    folder = pure.parent.relative_to(pure.anchor)
+    return ".".join(part for part in folder.parts if part != ".") or "."
 
 
 def _moment(text: str, *, local: bool) -> float | None:
