@@ -24,7 +24,7 @@ demo: setup ## Run the example workload and serve its metrics (DEMO_SECONDS=60; 
 test: setup ## Run the tests, with the real servers and a real browser
 	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
 	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
-	$(PYTHON) -m pytest -m "not slow"
+	$(PYTHON) -m pytest -m "not slow" -n auto --dist loadfile
 
 test-full: setup ## Run the slow tests
 	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
