@@ -4,12 +4,10 @@ Files by which people run the whole: objects for Kubernetes, and a stack for Doc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from agentmon.assets.rules.rule import Group
 from agentmon.assets.scraping import configuration
-from agentmon.model.objectives import Objectives
 
 __all__ = [
     "NOT_RUN",
@@ -31,13 +29,18 @@ _PORT: Final = 9464
 # ------------------------------------------------------------------ Prometheus Operator
 
 
-def prometheus_rules(groups: Sequence[Group], objectives: Objectives) -> dict[str, Any]:
-    """The rules, for the Prometheus Operator."""
+def prometheus_rules(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    The rules, for the Prometheus Operator.
+
+    Args:
+        groups: As a rule file has them.
+    """
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "agentmon", "labels": {**_LABELS, "role": "alert-rules"}},
-        "spec": {"groups": [group.rendered(objectives) for group in groups]},
+        "spec": {"groups": list(groups)},
     }
 
 

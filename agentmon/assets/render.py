@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from agentmon.assets import dashboards, deployment, routing, rules, runbooks, scraping
+from agentmon.assets import dashboards, deployment, escalation, routing, rules, runbooks, scraping
 from agentmon.assets.dashboards import provisioning
 from agentmon.assets.native import natively
 from agentmon.errors import ConfigError
@@ -71,9 +71,13 @@ def _is(path: Path, text: str) -> bool:
 
 
 def _deployment(objectives: Objectives) -> dict[str, str]:
-    groups = [*rules.record_groups(objectives), *rules.alert_groups()]
+    groups = [
+        group.rendered(objectives)
+        for group in (*rules.record_groups(objectives), *rules.alert_groups())
+    ]
+    groups += escalation.groups(objectives)
     files = {
-        "prometheus/operator/rules.yml": [deployment.prometheus_rules(groups, objectives)],
+        "prometheus/operator/rules.yml": [deployment.prometheus_rules(groups)],
         "prometheus/operator/servicemonitor.yml": [deployment.service_monitor()],
         "examples/deployment/kubernetes.yml": deployment.kubernetes(),
         "examples/deployment/docker-compose.yml": [deployment.compose()],
@@ -104,6 +108,11 @@ def _prometheus(objectives: Objectives) -> dict[str, str]:
         for folder, told in (("rules", rendered), ("rules-native", natively(rendered))):
             files[f"prometheus/{folder}/agentmon-{name}.yml"] = _HEADER + yaml_text(
                 {"groups": told}
+            )
+    if escalations := escalation.groups(objectives):
+        for folder in ("rules", "rules-native"):
+            files[f"prometheus/{folder}/agentmon-escalations.yml"] = _HEADER + yaml_text(
+                {"groups": escalations}
             )
     return files
 

@@ -328,7 +328,7 @@ def _inhibitions() -> list[dict[str, Any]]:
         same = [f'component="{level}"', *named, 'objective!=""']
         rules.append(
             {
-                "source_matchers": ['severity="critical"', *same],
+                "source_matchers": ['severity="critical"', 'kind!="escalation"', *same],
                 "target_matchers": ['severity=~"warning|info"', *same],
                 "equal": ["component", *([] if level == "system" else [level]), "objective"]
                 + (["region"] if level in ("agent", "workflow", "dependency") else []),

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import yaml
 
-from agentmon.assets import rules, scraping
+from agentmon.assets import escalation, rules, scraping
 from agentmon.assets.native import natively
 from agentmon.model.objectives import Objectives
 from tests.servers.processes import _open, _serving, required
@@ -53,6 +53,12 @@ def shortened(groups: Sequence[dict[str, Any]], factor: float) -> list[dict[str,
         text = _RANGE.sub(lambda match: _divided(match[0], factor), told["expr"])
         # The seconds from one evaluation to the next, by which a sum of rates is a count.
         text = re.sub(r"\* 60\b", f"* {60 / factor:g}", text)
+        # The age of an alert.
+        text = re.sub(
+            r"(time\(\) - ALERTS_FOR_STATE\S*.*? > )(\d+)",
+            lambda match: f"{match[1]}{int(match[2]) / factor:g}",
+            text,
+        )
         holds: dict[str, Any] = {
             name: _divided(told[name], factor)
             for name in ("for", "keep_firing_for")
@@ -138,6 +144,7 @@ def chain(
     ]
     if native:
         groups = natively(groups)
+    groups += escalation.groups(objectives)
     (folder / "rules" / "all.yml").write_text(yaml.safe_dump({"groups": shortened(groups, factor)}))
     configuration = scraping.configuration(targets, alertmanager=told)
     configuration["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
