@@ -204,6 +204,29 @@ def test_windows_of_maintenance_do_not_multiply() -> None:
     assert told(many, page(agent="a50"), SUNDAY.replace(hour=3)) == ["default"]
 
 
+def test_a_route_is_written_as_alertmanager_has_it() -> None:
+    """Everything that a route says, escaped; and nothing that it does not say."""
+    whole = routing.Route(
+        "why",
+        (("a", "=", 'x"\\\n'), ("b", "=~", "c|d")),
+        "r",
+        ("in",),
+        ("out", "gone"),
+        go_on=True,
+        settings={"repeat_interval": "1h"},
+        routes=(routing.Route("below"),),
+    )
+    assert whole.rendered() == {
+        "matchers": ['a="x\\"\\\\\\n"', 'b=~"c|d"'],
+        "receiver": "r",
+        "repeat_interval": "1h",
+        "active_time_intervals": ["in"],
+        "mute_time_intervals": ["out", "gone"],
+        "continue": True,
+        "routes": [{}],
+    }
+
+
 # ------------------------------------------------------------------ the tools of Alertmanager
 
 
