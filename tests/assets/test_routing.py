@@ -204,6 +204,22 @@ def test_windows_of_maintenance_do_not_multiply() -> None:
     assert told(many, page(agent="a50"), SUNDAY.replace(hour=3)) == ["default"]
 
 
+def test_priorities_that_nothing_has_have_no_route() -> None:
+    """Only what can be asked for is in the tree."""
+
+    def priorities(objectives: Objectives) -> set[str]:
+        return {
+            value
+            for route in routing.tree(objectives).routes
+            for label, _, value in route.matchers
+            if label == "priority"
+        }
+
+    assert priorities(Objectives()) == set()
+    assert priorities(WHOLE) == {"P1", "P2"}
+    assert priorities(parse("[defaults]\npriority = 'P1'")) == {"P1"}
+
+
 def test_a_route_is_written_as_alertmanager_has_it() -> None:
     """Everything that a route says, escaped; and nothing that it does not say."""
     whole = routing.Route(
