@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -184,10 +185,8 @@ class Node:
         """The value, which must be a number between two others."""
         value = self.value
         if isinstance(value, str):
-            try:
+            with suppress(ValueError):
                 value = float(value)
-            except ValueError:
-                self.fail("a number")
         good = isinstance(value, int | float) and not isinstance(value, bool)
         if not good or not (low <= value <= high and math.isfinite(value)):
             self.fail(f"a number from {low:g}" + ("" if high == math.inf else f" to {high:g}"))

@@ -208,7 +208,7 @@ CAPACITY_USED = gauge(
 
 # ------------------------------------------------------------------ tests and code
 
-_PACKAGE = Label("package", "Package or folder.", 200)
+_PACKAGE = Label("package", "Package or folder; (all) for all of them.", 200)
 _SUITE = Label("suite", "Name of the test suite.", 100)
 COVERAGE = _latest(
     "coverage",
@@ -257,7 +257,11 @@ CODE_FINDINGS = _latest(
     (
         _PACKAGE,
         Label("checker", "ruff, mypy or another.", 10),
-        Label("rule", "Rule or kind of the finding.", 200),
+        Label(
+            "rule",
+            "Rule or kind of the finding; empty with 0, which says that there was a look.",
+            200,
+        ),
     ),
     _CODE,
 )
