@@ -172,25 +172,28 @@ def test_every_alert_reaches_somebody_outside_maintenance(
         assert not any("maintenance" in each.silent for each in found)
 
 
-@given(alerts, moments)
-def test_nobody_is_told_twice(labels: dict[str, str], at: datetime) -> None:
-    """A team that is its region's people too gets one notification of a page."""
-    shared = replace(
-        WHOLE,
-        teams={
-            "support": Team("support", "eu"),
-            "llm": Team("llm", "us"),
-            "nobody's": Team("nobody's", "default"),
-        },
-        regions={
-            **WHOLE.regions,
-            "moon": Region("moon", "us", AMERICA, "us"),
-        },
-    )
-    found = told(shared, labels, at)
-    assert len(found) == len(set(found))
-    if not found:
-        assert labels.get("dependency") == "crm" or labels.get("team") == "llm"
+SHARED = replace(
+    WHOLE,
+    teams={
+        "support": Team("support", "eu"),
+        "llm": Team("llm", "us"),
+        "both": Team("both", "lead"),
+    },
+    regions={**WHOLE.regions, "moon": Region("moon", "lead", AMERICA, "lead")},
+)
+
+
+@pytest.mark.parametrize("at", [NOON, NIGHT, NOON.replace(hour=16), SUNDAY])
+@pytest.mark.parametrize("region", SHARED.regions)
+@pytest.mark.parametrize("team", ["support", "both"])
+def test_nobody_is_told_twice(team: str, region: str, at: datetime) -> None:
+    """A team that is its region's people too gets one notification of a page, at any time."""
+    people = told(SHARED, page(region=region), at)
+    everybody = told(SHARED, page(region=region, team=team), at)
+    assert len(people) == 1
+    assert sorted(everybody) == sorted({*people, SHARED.teams[team].receiver})
+    ticket = {"severity": "warning", "region": region, "team": team}
+    assert told(SHARED, ticket, at) == [SHARED.teams[team].receiver]
 
 
 def test_windows_of_maintenance_do_not_multiply() -> None:
