@@ -86,8 +86,13 @@ def objectives(told: Sink) -> Objectives:
     """What the fleet promises, and a receiver for each who may be told."""
     return Objectives(
         defaults=Promise(latency=Latency(0.1, 0.95)).over(Objectives.defaults),
-        receivers=receivers(told.url, "default", "deadman", "support", "writing", "eu", "night"),
-        teams={name: Team(name, name) for name in ("support", "writing")},
+        receivers=receivers(
+            told.url, "default", "deadman", "support", "writing", "eu", "night", "lead"
+        ),
+        teams={
+            "support": Team("support", "support", "lead", 7200),
+            "writing": Team("writing", "writing"),
+        },
         regions={"eu": Region("eu", "eu", hours_now("Europe/Berlin", inside=True), "night")},
     )
 
@@ -190,6 +195,14 @@ def test_faults_are_told_to_the_right_ones_and_are_over_when_mended(
 
         wait_until(hidden, timeout_s=TOLD_WITHIN_S, what="the ticket to be hidden")
         assert not told.told_of(alertname="AgentmonAgentAvailabilityBurnSlow", agent="planner")
+
+        # What is not mended in time goes up, where the team says to whom.
+        wait_until(
+            lambda: told.told_of(alertname="AgentmonEscalated", agent="planner") == {"lead"},
+            timeout_s=2 * TOLD_WITHIN_S,
+            what="the escalation",
+        )
+        assert not told.told_of(alertname="AgentmonEscalated", agent="writer")
 
         # A worker is killed.
         other.process.kill()
