@@ -285,6 +285,10 @@ def test_a_page_hides_the_ticket_about_the_same_and_never_the_unrelated(
         critical(component="system", objective="availability", n="2"),
         critical(component="region", region="eu", objective="availability", n="3"),
         critical(component="agent", n="4"),  # without a name, and so without dependents
+        critical(component="workflow", workflow="w", region="eu", objective="latency", n="7"),
+        critical(component="dependency", dependency="d", objective="latency", n="8"),
+        critical(component="tier", tier="gold", objective="latency", n="9"),
+        critical(component="agent", agent="c", objective="latency", kind="escalation", n="10"),
         {"alertname": "AgentmonTargetDown", "severity": "warning", "component": "instance"}
         | {"instance": "i:1", "n": "5"},
         {"alertname": "AgentmonTargetDown", "severity": "warning", "component": "instance"}
@@ -296,6 +300,11 @@ def test_a_page_hides_the_ticket_about_the_same_and_never_the_unrelated(
         "same agent": agent,
         "system": {**ticket, "component": "system", "objective": "availability"},
         "region": {**ticket, "component": "region", "region": "eu", "objective": "availability"},
+        "workflow": {**ticket, "component": "workflow", "workflow": "w", "objective": "latency"}
+        | {"region": "eu"},
+        "dependency": {**ticket, "component": "dependency", "dependency": "d"}
+        | {"objective": "latency"},
+        "tier": {**ticket, "component": "tier", "tier": "gold", "objective": "latency"},
         "same instance": {"alertname": "Dropping", "component": "instance", "instance": "i:1"}
         | {"severity": "warning"},
     }
@@ -308,8 +317,12 @@ def test_a_page_hides_the_ticket_about_the_same_and_never_the_unrelated(
         "neither": {**ticket, "component": "agent"},
         "disk": {"alertname": "DiskFull", "severity": "warning"},
         "other system": {**ticket, "component": "system", "objective": "latency"},
-        "workflow": {**ticket, "component": "workflow", "objective": "availability"}
-        | {"workflow": "a"},
+        "other workflow": {**ticket, "component": "workflow", "objective": "latency"}
+        | {"workflow": "a", "region": "eu"},
+        "workflow elsewhere": {**ticket, "component": "workflow", "objective": "latency"}
+        | {"workflow": "w", "region": "us"},
+        "other tier": {**ticket, "component": "tier", "tier": "x", "objective": "latency"},
+        "what escalated": {**agent, "agent": "c", "objective": "latency"},
         "other instance": {"alertname": "Dropping", "component": "instance", "instance": "i:2"}
         | {"severity": "warning"},
         "no instance": {"alertname": "Dropping", "component": "instance", "severity": "warning"},

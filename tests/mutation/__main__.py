@@ -27,7 +27,7 @@ TESTS = {
         "tests/assets/test_objectives.py",
     ),
     "agentmon/assets/objectives.py": ("tests/assets/test_objectives.py",),
-    "agentmon/assets/routing.py": ("tests/assets/test_routing.py",),
+    "agentmon/assets/routing.py": ("tests/assets/test_routing.py", "tests/e2e/test_routing.py"),
     "agentmon/assets/told.py": ("tests/assets/test_routing.py",),
     "agentmon/record": ("tests/record",),
     "agentmon/export/text.py": ("tests/export/test_text.py",),
