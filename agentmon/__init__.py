@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentmon._runtime import (
     asgi_app,
+    certificate,
     configure,
     endpoint,
     flush,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
         backed_up,
         capacity_limit,
         capacity_used,
-        certificate,
         compliance_control,
         deployed,
         security_scanned,
@@ -198,7 +198,6 @@ _LATE: Final = {
     "capacity": "agentmon.instrumentation.capacity",
     "capacity_limit": "agentmon.instrumentation.facts",
     "capacity_used": "agentmon.instrumentation.facts",
-    "certificate": "agentmon.instrumentation.facts",
     "compliance_control": "agentmon.instrumentation.facts",
     "consistency": "agentmon.instrumentation.feedback",
     "deployed": "agentmon.instrumentation.facts",

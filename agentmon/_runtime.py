@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agentmon.model.snapshot import Family, OperationSnapshot
     from agentmon.model.statistics import Statistics
     from agentmon.model.summary import OperationSummary
+    from agentmon.observe.certificates import Certificates
     from agentmon.observe.health import Checker
     from agentmon.observe.loops import LoopWatch
     from agentmon.observe.sampler import Sampler
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "asgi_app",
+    "certificate",
     "configure",
     "endpoint",
     "flush",
@@ -105,6 +107,7 @@ class _Runtime:
         self.outlets: list[Outlet] = []
         self.sampler: Sampler | None = None
         self.meters: Meters | None = None
+        self.certificates: Certificates | None = None
         self.pushing: Pushing | None = None
         #: Whether any health check is declared, and what runs them.
         self.checked = False
@@ -698,6 +701,36 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None, name: str = "main"
                 "watch_loop: loop: got none and none is running here, allowed an event loop"
             ) from None
     return LoopWatch(loop, name, lambda: ACTIVE.registry)
+
+
+def certificate(name: str, path: str | os.PathLike[str], /) -> None:
+    """
+    Watch when a certificate ends; its file is read anew when it has changed.
+
+    Args:
+        name: Name of the certificate.
+        path: Its file, in PEM; of several certificates, the one that ends first counts.
+
+    Raises:
+        DeclarationError: If the name cannot be used, or the file holds no certificate.
+    """
+    from agentmon.observe.certificates import Certificates  # noqa: PLC0415  # few watch any
+
+    with ACTIVE.lock:
+        watched = _runtime.certificates
+        if watched is not None:
+            watched.watch(name, path)
+            return
+        watched = Certificates()
+        watched.watch(name, path)
+        _runtime.certificates = watched
+
+        def follow(registry: Registry) -> None:
+            registry.looks.append(lambda: watched.look(registry))
+
+        ACTIVE.followers.append(follow)
+        if ACTIVE.registry is not None:
+            follow(ACTIVE.registry)
 
 
 def _shares(outlets: list[Outlet], until: float) -> Iterator[tuple[Outlet, float]]:

@@ -5,8 +5,9 @@ Certificates in PEM.
 from __future__ import annotations
 
 from agentmon.collect.source import Report, Source
-from agentmon.instrumentation.facts import Fact, expiry_of
+from agentmon.instrumentation.facts import Fact
 from agentmon.model.catalogue import facts
+from agentmon.model.certificate import earliest
 
 __all__ = ["parse"]
 
@@ -19,7 +20,7 @@ def parse(source: Source) -> Report:
         CollectError: If the file holds none, or a broken one.
     """
     try:
-        expiry = expiry_of(source.read())
+        expiry = earliest(source.read())
     except ValueError:
         source.fail("got no certificate or a broken one, allowed whole certificates in PEM")
     name = source.name or source.path.as_posix()

@@ -7,23 +7,18 @@ Facts of operations and development, as programs report them.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from agentmon.errors import DeclarationError
 from agentmon.instrumentation.active import ACTIVE
 from agentmon.model.catalogue import facts
-from agentmon.model.certificate import expiries
-from agentmon.model.declared import LONGEST_NAME, check_text
+from agentmon.model.declared import LONGEST_NAME
 from agentmon.model.metric import Kind, Metric
 
 if TYPE_CHECKING:
-    from agentmon.record.registry import Registry
     from agentmon.record.signals import Signals
 
 __all__ = [
@@ -36,12 +31,10 @@ __all__ = [
     "capacity_facts",
     "capacity_limit",
     "capacity_used",
-    "certificate",
     "compliance_control",
     "control_facts",
     "deployed",
     "deployment_facts",
-    "expiry_of",
     "findings_facts",
     "security_scanned",
     "take",
@@ -54,9 +47,6 @@ Severity: TypeAlias = Literal["critical", "high", "medium", "low", "unknown"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "high", "medium", "low", "unknown")
 RESULTS: Final = ("succeeded", "failed")
 DEPLOYMENT_RESULTS: Final = (*RESULTS, "rolled_back")
-
-_MOST_CERTIFICATES: Final = 200
-_MOST_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,92 +330,6 @@ def capacity_facts(
         yield Fact(facts.CAPACITY_LIMIT, labels, _positive("limit", limit))
     if used is not None:
         yield Fact(facts.CAPACITY_USED, labels, _positive("used", used))
-
-
-# ------------------------------------------------------------------ certificates
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A file with certificates, and what was found when it had changed last."""
-
-    path: str
-    changed: tuple[int, int]
-    expiry: float
-
-
-_certificates: dict[str, _Watched] = {}
-
-
-def certificate(name: str, path: str | os.PathLike[str], /) -> None:
-    """
-    Watch when a certificate ends; its file is read anew when it has changed.
-
-    Args:
-        name: Name of the certificate.
-        path: Its file, in PEM; of several certificates, the one that ends first counts.
-
-    Raises:
-        DeclarationError: If the name cannot be used, or the file holds no certificate.
-    """
-    check_text("certificate", "name", name, empty=False)
-    try:
-        watched = _read(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # keeps links, which may be turned
-    except OSError as error:
-        raise DeclarationError(
-            f"certificate: path: cannot read {path!r}: {error.strerror}"
-        ) from None
-    except ValueError as error:
-        raise DeclarationError(f"certificate: path: got {path!r}, {error}") from None
-    if name in _certificates or len(_certificates) < _MOST_CERTIFICATES:
-        _certificates[name] = watched
-    if ACTIVE.registry is not None:
-        _look(ACTIVE.registry)
-
-
-def expiry_of(content: bytes) -> float:
-    """
-    When the certificate in a file ends; of several, the one that ends first.
-
-    Args:
-        content: The file, in PEM.
-
-    Raises:
-        ValueError: If there is none, or one is broken.
-    """
-    found = expiries(content)
-    ends = [each for each in found if each is not None]
-    if not found or len(ends) < len(found):
-        raise ValueError("allowed a file with whole certificates in PEM")
-    return min(ends)
-
-
-def _read(path: str) -> _Watched:
-    with open(path, "rb") as file:  # noqa: PTH123  # pathlib is not needed for this
-        state = os.fstat(file.fileno())
-        content = file.read(_MOST_BYTES)
-    return _Watched(path, (state.st_mtime_ns, state.st_ino), expiry_of(content))
-
-
-def _look(registry: Registry) -> None:
-    """Set when certificates end; one that cannot be read any more stays as it was."""
-    for name, watched in list(_certificates.items()):
-        try:
-            state = os.stat(watched.path)  # noqa: PTH116  # as above
-            if (state.st_mtime_ns, state.st_ino) != watched.changed:
-                _certificates[name] = _read(watched.path)
-        except (OSError, ValueError):
-            registry.drop("invalid_value", 1)
-        registry.signals.set(facts.CERTIFICATE_EXPIRES, (name,), _certificates[name].expiry)
-
-
-def _follow(registry: Registry) -> None:
-    registry.looks.append(partial(_look, registry))
-
-
-ACTIVE.followers.append(_follow)
-if ACTIVE.registry is not None:  # this module is loaded late
-    _follow(ACTIVE.registry)
 
 
 # ------------------------------------------------------------------ arguments

@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-__all__ = ["expiries"]
+__all__ = ["earliest", "expiries"]
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 #: Tags of elements of DER.
@@ -28,6 +28,23 @@ def expiries(content: bytes) -> list[float | None]:
         content: The file, in PEM.
     """
     return [_expiry(match[1]) for match in _PEM.finditer(content)]
+
+
+def earliest(content: bytes) -> float:
+    """
+    When the certificate in a file ends; of several, the one that ends first.
+
+    Args:
+        content: The file, in PEM.
+
+    Raises:
+        ValueError: If there is none, or one is broken.
+    """
+    found = expiries(content)
+    ends = [each for each in found if each is not None]
+    if not found or len(ends) < len(found):
+        raise ValueError("allowed a file with whole certificates in PEM")
+    return min(ends)
 
 
 def _expiry(text: bytes) -> float | None:

@@ -69,6 +69,10 @@ def test_code_shows_complexity_maintainability_and_findings(
         ("mean",): 2,
         ("largest",): 4,
     }
+    assert endpoint.samples("agentmon_code_complexity", package="shop.cart") == {
+        ("mean",): 1.5,
+        ("largest",): 2,
+    }
     index = endpoint.value("agentmon_code_maintainability_index", package="shop")
     assert index == pytest.approx((100 + 61.78844938400493) / 2)
     assert endpoint.samples("agentmon_code_findings", checker="ruff") == {

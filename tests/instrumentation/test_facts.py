@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
 import agentmon
-from agentmon.instrumentation import facts as module
 from tests.driven import Endpoint
-from tests.export.certificates import Authority
 
 AT = 1_790_000_000.0
 PLACE = {"component": "shop", "environment": "production"}
-
-
-@pytest.fixture(autouse=True)
-def _no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_certificates", {})
 
 
 @pytest.mark.drives(
@@ -118,39 +109,6 @@ def test_a_capacity_shows_what_there_is_and_what_is_used(endpoint: Endpoint) -> 
     agentmon.capacity_used("seats", 31.5)
     assert endpoint.value("agentmon_capacity_limit", resource="seats") == 40
     assert endpoint.value("agentmon_capacity_used", resource="seats") == 31.5
-
-
-@pytest.mark.drives("agentmon_certificate_expiry_timestamp_seconds")
-def test_a_certificate_that_is_renewed_shows_its_new_end(
-    endpoint: Endpoint, tmp_path: Path
-) -> None:
-    """The file is read anew at a scrape after it has changed; one that is gone stays as it was."""
-    first, second = (
-        datetime(2031, 1, 1, tzinfo=timezone.utc),
-        datetime(2032, 1, 1, tzinfo=timezone.utc),
-    )
-    authority = Authority(tmp_path)
-    path, _ = authority.issue("leaf", until=first)
-    agentmon.certificate("web", path)
-    endpoint.start()
-    name = "agentmon_certificate_expiry_timestamp_seconds"
-    assert endpoint.value(name, certificate="web") == first.timestamp()
-    renewed, _ = authority.issue("renewed", until=second)
-    shutil.move(renewed, path)
-    assert endpoint.value(name, certificate="web") == second.timestamp()
-    path.unlink()
-    assert endpoint.value(name, certificate="web") == second.timestamp()
-    assert endpoint.value("agentmon_dropped_total", reason="invalid_value") is not None
-
-
-def test_a_file_without_certificate_is_refused(tmp_path: Path) -> None:
-    """Watching what is no certificate, or is not there, is a mistake that is said at once."""
-    path = tmp_path / "x.pem"
-    with pytest.raises(agentmon.DeclarationError, match="cannot read"):
-        agentmon.certificate("web", path)
-    path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    with pytest.raises(agentmon.DeclarationError, match="allowed a file with whole certificates"):
-        agentmon.certificate("web", path)
 
 
 def test_what_cannot_be_used_is_counted_and_never_raises(endpoint: Endpoint) -> None:
