@@ -193,6 +193,8 @@ def cached(program: Program, environ: Mapping[str, str]) -> Found | None:
     if entry is None:
         return None
     path = folder / entry["path"]
+    if program.data and path.name != program.files[0]:
+        return None  # fetched before it was told where its data are
     return Found(path, entry["version"], entry["origin"]) if os.access(path, os.X_OK) else None
 
 
