@@ -104,8 +104,11 @@ def _where(chosen: argparse.Namespace) -> tuple[Any, list[Any]]:
 
     from agentmon._settings import resolve  # noqa: PLC0415  # likewise
     from agentmon.export.push.pushgateway import Pushgateway  # noqa: PLC0415  # likewise
+    from agentmon.export.push.target import positive  # noqa: PLC0415  # likewise
 
     named = [*chosen.push, *([f"textfile={chosen.textfile}"] if chosen.textfile else [])]
+    if not positive(chosen.timeout):
+        raise ConfigError(f"--timeout: got {chosen.timeout}, allowed seconds above 0")
     settings = resolve(os.environ, {"push": named or None})
     groups: dict[str, str] = {}
     for each in chosen.group:

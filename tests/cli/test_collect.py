@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -77,6 +78,7 @@ def test_nothing_is_pushed_if_one_report_is_bad(
         ((), "name a report, or give --kinds"),
         (("--push", "pigeon=x", "x.json"), "push: got ['pigeon=x']"),
         (("--textfile", "x.txt", "x.json"), "allowed the path of a file whose name ends in .prom"),
+        (("--timeout", "nan", "x.json"), "--timeout: got nan"),
         (("--push", "pushgateway=http://h", "--group", "x", "x.json"), "--group: got 'x'"),
         (("--push", "pushgateway=http://h", "--group", "suite=x", "x.json"), "got suite, allowed"),
     ],
@@ -188,3 +190,30 @@ def test_counters_of_a_history_rise_over_runs_as_it_grows(key: str, tmp_path: Pa
             )
             lead = 'agentmon_deployment_lead_time_seconds_sum{job="shop"}'
             assert server.value(lead) == 22_800
+
+
+@pytest.mark.servers
+def test_remote_write_and_otlp_take_what_a_textfile_takes(tmp_path: Path) -> None:
+    """Each of three real receivers has the facts of two kinds."""
+    more = ("--web.enable-remote-write-receiver",)
+    with ExitStack() as stack:
+        prometheus = stack.enter_context(scraper("prometheus3", (), tmp_path / "p", more=more))
+        victoria = stack.enter_context(scraper("victoriametrics", (), tmp_path / "v"))
+        push = (
+            f"--push=remote-write={prometheus.url}/api/v1/write",
+            f"--push=otlp={victoria.url}/opentelemetry",
+        )
+        reports = (f"{REPORTS}/coverage.xml", f"deployments={REPORTS}/deployments.jsonl")
+        assert collect(*reports, *push) == 0
+        for server in (prometheus, victoria):
+            for query, value in (
+                ('agentmon_coverage_ratio{package="shop", coverage="line"}', 0.75),
+                ("sum(agentmon_deployments_total)", 5),
+                ("agentmon_deployment_restore_seconds_sum", 4500),
+            ):
+                wait_until(
+                    lambda server=server, query=query: bool(server.instant(query)),  # type: ignore[misc]
+                    timeout_s=30,
+                    what=query,
+                )
+                assert server.value(query) == value

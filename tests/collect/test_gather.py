@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -63,6 +67,16 @@ def test_mypy_that_found_nothing_is_read(tmp_path: Path) -> None:
         (tmp_path / "x.json").write_text(content)
         facts = told(f"mypy={tmp_path}/x.json")
         assert values(facts, "code_findings") == {(".", "mypy", ""): 0}
+
+
+def test_a_note_of_mypy_is_no_finding(tmp_path: Path) -> None:
+    """It belongs to an error, which counts."""
+    (tmp_path / "x.json").write_text(
+        '{"file": "a/b.py", "severity": "error", "code": null}\n'
+        '{"file": "a/b.py", "severity": "note", "code": null}\n'
+    )
+    facts = told(f"mypy={tmp_path}/x.json")
+    assert values(facts, "code_findings") == {("a", "mypy", "misc"): 1, (".", "mypy", ""): 0}
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
@@ -141,7 +155,7 @@ def test_a_rollback_of_what_had_failed_ends_that_failure_and_takes_nothing_back(
     rows = (
         '"id": "1", "deployed_at": 1000, "result": "failed"',
         '"deployed_at": 1300, "rollback_of": "1", "result": "failed"',
-        '"deployed_at": 1600, "rollback_of": "1"',
+        '"deployed_at": 1600, "rollback_of": "1", "committed_at": 100',
         '"deployed_at": 2000',
     )
     place = '"component": "a", "environment": "b"'
@@ -150,6 +164,7 @@ def test_a_rollback_of_what_had_failed_ends_that_failure_and_takes_nothing_back(
     facts = told(f"deployments={path}")
     assert values(facts, "deployments") == {("a", "b", "failed"): 2, ("a", "b", "succeeded"): 2}
     assert values(facts, "deployment_restore") == {("a", "b"): 600}
+    assert values(facts, "deployment_lead_time") == {}  # nobody waited for what is old
 
 
 def git(folder: Path, *arguments: str, at: int = 1_700_000_000) -> None:
@@ -199,3 +214,34 @@ def test_links_in_code_and_comments_are_none(tmp_path: Path) -> None:
     assert dead == {"gone.md", "other.md", "picture.png"}
     counts = values(gathered.facts["documentation"], "documentation_dead_links")
     assert counts == {("page.md",): 3}
+
+
+class Site(BaseHTTPRequestHandler):
+    """Has one page, one that it keeps to itself, and nothing else."""
+
+    def do_GET(self) -> None:
+        self.send_response({"/there": 200, "/kept": 403}.get(self.path, 404))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_links_to_other_servers_are_followed_where_that_is_asked_for(tmp_path: Path) -> None:
+    """A page that is kept from us is there; one that is gone, or a server that is away, is dead."""
+    with HTTPServer(("127.0.0.1", 0), Site) as server, closing(socket.socket()) as taken:
+        Thread(target=server.serve_forever, daemon=True).start()
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        site = f"http://127.0.0.1:{server.server_port}"
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        (tmp_path / "a.md").write_text(
+            f"[a]({site}/there) [b]({site}/kept) [c]({site}/x) [d]({away})"
+        )
+        given = [f"documentation={tmp_path}"]
+        assert gather(given).notes == []
+        notes = gather(given, online=True).notes
+        server.shutdown()
+    assert [note.split(": ", 1)[1] for note in notes] == [
+        f"{site}/x leads nowhere",
+        f"{away} leads nowhere",
+    ]

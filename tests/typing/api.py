@@ -267,3 +267,12 @@ def ask_database(a: int) -> str:
 
 assert_type(ask_database(1), str)
 ask_database("1")  # type: ignore[arg-type]
+
+# ------------------------------------------------------------------ facts
+
+agentmon.deployed("a", "b", result="failed", at=1.0)
+agentmon.deployed("a", "b", result="exploded")  # type: ignore[arg-type]
+agentmon.backed_up("a", restore_test=True, size=1, seconds=2.5)
+agentmon.security_scanned("a", "b", {"high": 1})
+agentmon.security_scanned("a", "b", {"awful": 1})  # type: ignore[dict-item]
+agentmon.capacity_limit("a", "b")  # type: ignore[arg-type]
