@@ -54,8 +54,6 @@ def _page(board: Board) -> str:
 
 {_READERS[board.audience]} {board.question}
 
-![{board.title}](../images/dashboards/{board.uid}.png)
-
 It serves `{board.capability}`: {CAPABILITIES[board.capability].means}
 """
     parts = [head]
