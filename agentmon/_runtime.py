@@ -493,7 +493,7 @@ def _where_spans_go(settings: Settings) -> str:
 
 
 def _joined(settings: Settings, registry: Registry) -> Member | None:
-    """This process among those that share their counts; None where it is alone."""
+    """The process among those that share their counts; None where it is alone."""
     if settings.shared is None:
         return None
     from agentmon.record.shared.member import Member  # noqa: PLC0415  # few share

@@ -156,7 +156,7 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
                     recorder.relieve()
             else:  # as `Recorder.keep` does
                 duration_ns = ended_ns - begun_ns
-                if duration_ns > LONGEST:
+                if duration_ns > LONGEST:  # noqa: PLR1730  # min() would be a call
                     duration_ns = LONGEST
                 try:
                     write((recorder.tag + duration_ns).to_bytes(8, byteorder))
@@ -183,7 +183,7 @@ def _wrap_coroutine_function(  # noqa: C901, PLR0915  # what runs most is writte
     get, set_, reset = CURRENT.get, CURRENT.set, CURRENT.reset
     clock = perf_counter_ns  # the only clock there is while the mode is METRICS
 
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912  # likewise
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  # likewise
         parent = get()
         recorder = site.fast.get(None if parent is None else parent.scope)
         if recorder is None:
@@ -221,7 +221,7 @@ def _wrap_coroutine_function(  # noqa: C901, PLR0915  # what runs most is writte
                     recorder.relieve()
             else:  # as `Recorder.keep` does
                 duration_ns = ended_ns - begun_ns
-                if duration_ns > LONGEST:
+                if duration_ns > LONGEST:  # noqa: PLR1730  # min() would be a call
                     duration_ns = LONGEST
                 try:
                     write((recorder.tag + duration_ns).to_bytes(8, byteorder))

@@ -76,7 +76,7 @@ class Declaration:
             return replace(self, model=name)
         return replace(self, name=name)
 
-    def label_values(self, scope: Scope) -> tuple[str, ...]:
+    def label_values(self, scope: Scope) -> tuple[str, ...]:  # noqa: PLR0911  # one for each kind
         """Values of the kind's labels for a call made within *scope*."""
         match self.kind:
             case "agent":

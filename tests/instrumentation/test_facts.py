@@ -20,7 +20,7 @@ PLACE = {"component": "shop", "environment": "production"}
     "agentmon_deployment_last_timestamp_seconds",
 )
 def test_deployments_count_with_their_lead_and_restore_times(endpoint: Endpoint) -> None:
-    """Two that work, one that fails and one taken back: counts, 3 h of lead, 50 min to restore."""
+    """Two that work, two that fail and one taken back: counts, 3 h of lead, 50 min to restore."""
     endpoint.start()
     agentmon.deployed("shop", "production", at=AT, committed_at=AT - 7200)
     agentmon.deployed("shop", "production", result="failed", at=AT + 100)
@@ -29,11 +29,19 @@ def test_deployments_count_with_their_lead_and_restore_times(endpoint: Endpoint)
         "shop", "production", at=moment, committed_at=AT - 2900, broken_since=AT + 100
     )
     agentmon.deployed(
-        "shop", "production", result="rolled_back", at=AT + 3100, broken_since=AT + 700
+        "shop",
+        "production",
+        result="rolled_back",
+        at=AT + 3100,
+        committed_at=AT,
+        broken_since=AT + 700,
+    )
+    agentmon.deployed(
+        "shop", "production", result="failed", at=AT + 9000, committed_at=AT, broken_since=AT
     )
     assert endpoint.samples("agentmon_deployments_total", **PLACE) == {
         ("succeeded",): 2,
-        ("failed",): 1,
+        ("failed",): 2,
         ("rolled_back",): 1,
     }
     assert endpoint.value("agentmon_deployment_lead_time_seconds_count", **PLACE) == 2

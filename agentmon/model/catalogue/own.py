@@ -59,8 +59,8 @@ DROP_REASONS: dict[str, str] = {
     "longest counts as abandoned.",
     "handoff_bound": "There were as many handoffs as are remembered; the oldest is not taken for "
     "lost any more.",
-    "unknown_subject": "Feedback, a score or a flag for rework spoke of a task or trace that is not "
-    "remembered; it was recorded without agent and kind of task.",
+    "unknown_subject": "Feedback, a score or a flag for rework spoke of a task or trace that is "
+    "not remembered; it was recorded without agent and kind of task.",
     "look_failed": "Something that is looked at when metrics are read raised; what it had stays.",
     "invalid_value": "A value was no number, not finite, or out of its range; it was not recorded.",
     "not_shared": "There was no room in the file that other processes read, or none could be made: "

@@ -63,8 +63,8 @@ __all__ = [
 _TASK = (TASK, AGENT)
 _WHERE = Label(
     "result",
-    "How the task ended: completed, failed, abandoned or timed_out; elsewhere for what was spent in "
-    "a process that it did not end in.",
+    "How the task ended: completed, failed, abandoned or timed_out; elsewhere for what was spent "
+    "in a process that it did not end in.",
     5,
 )
 _TURN_COUNTS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0)
