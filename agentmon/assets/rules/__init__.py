@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentmon.assets.rules import burn, levels, monitoring
+from agentmon.assets.rules import burn, levels, monitoring, seasonal
 from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 
@@ -11,12 +11,12 @@ __all__ = ["alert_groups", "alerts", "record_groups"]
 
 def record_groups(objectives: Objectives) -> list[Group]:
     """The recording rules, in the order in which they build on each other."""
-    return levels.records(objectives)
+    return [*levels.records(objectives), *seasonal.records()]
 
 
 def alert_groups() -> list[Group]:
     """The alerting rules."""
-    return [*burn.alerts(), *monitoring.alerts()]
+    return [*burn.alerts(), *monitoring.alerts(), *seasonal.alerts()]
 
 
 def alerts() -> list[Alert]:
