@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentmon.assets.rules import burn, levels, monitoring, seasonal
+from agentmon.assets.rules import agents, burn, levels, monitoring, operations, seasonal
 from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 
@@ -16,7 +16,13 @@ def record_groups(objectives: Objectives) -> list[Group]:
 
 def alert_groups() -> list[Group]:
     """The alerting rules."""
-    return [*burn.alerts(), *monitoring.alerts(), *seasonal.alerts()]
+    return [
+        *burn.alerts(),
+        *agents.alerts(),
+        *operations.alerts(),
+        *monitoring.alerts(),
+        *seasonal.alerts(),
+    ]
 
 
 def alerts() -> list[Alert]:

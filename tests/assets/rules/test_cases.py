@@ -1,0 +1,240 @@
+"""Alerts on agents and operations: silent below, firing above, resolved after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agentmon.assets.rules import agents, operations
+from tests.assets.rules.promtool import PROMTOOLS, Fired, Scenario, check
+
+pytestmark = pytest.mark.servers
+
+_CALLS = 'agentmon_agent_calls_total{agent="a",region="eu",outcome='
+_FACTS = {'agentmon_agent_info{agent="a",region="eu",team="support",tier="t"}': "1x300"}
+_OWNED = {"agent": "a", "team": "support", "priority": "P3"}
+_HERE = {**_OWNED, "region": "eu"}
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series below what an alert allows, and above it until a while; when it fires, and is over."""
+
+    below: dict[str, str]
+    above: dict[str, str]
+    minute: int
+    over: int
+    fired: Fired
+
+
+def _calls(outcome: str, well: int, badly: int) -> dict[str, str]:
+    """So many a minute; after an hour, no bad ones any more."""
+    return {
+        **_FACTS,
+        f'{_CALLS}"ok"}}': f"0+{well}x200",
+        f'{_CALLS}"{outcome}"}}': f"0+{badly}x60 {60 * badly}x140",
+    }
+
+
+CASES = {
+    "AgentmonAgentErrorRate": Case(
+        _calls("error", 90, 10),
+        _calls("error", 89, 11),
+        50,
+        110,
+        Fired(
+            _HERE,
+            "Agent a ends in error too often.",
+            "11% of the calls within 30 minutes ended in error.",
+        ),
+    ),
+    "AgentmonAgentTimeouts": Case(
+        _calls("timeout", 90, 10),
+        _calls("timeout", 89, 11),
+        50,
+        110,
+        Fired(
+            _HERE,
+            "Agent a runs out of time too often.",
+            "11% of the calls within 30 minutes ended in timeout.",
+        ),
+    ),
+    "AgentmonAgentStuck": Case(
+        {
+            **_calls("error", 1, 0),
+            'agentmon_agent_oldest_in_flight_seconds{agent="a",region="eu"}': "900x200",
+        },
+        {
+            **_calls("error", 1, 0),
+            'agentmon_agent_oldest_in_flight_seconds{agent="a",region="eu"}': "901x60 0x140",
+        },
+        50,
+        110,
+        Fired(
+            _HERE,
+            "A call of agent a does not end.",
+            "The oldest call has been running for 15m 1s.",
+        ),
+    ),
+    "AgentmonAgentSilent": Case(
+        {**_FACTS, f'{_CALLS}"ok"}}': "0+1x30 30x170"},  # idle is not silent
+        {**_FACTS, f'{_CALLS}"ok"}}': "0+1x30 _x60 0+1x90"},
+        60,
+        110,
+        Fired(
+            _OWNED,
+            "Agent a is there no more.",
+            "No process tells of agent a, as one did within 6 hours.",
+        ),
+    ),
+    "AgentmonComponentDown": Case(
+        {
+            'agentmon_component_up{component="db",instance="h:1"}': "0x200",
+            'agentmon_component_up{component="db",instance="h:2"}': "1x200",
+        },
+        {'agentmon_component_up{component="db",instance="h:1"}': "0x60 1x140"},
+        50,
+        110,
+        Fired(
+            {"component": "db"},
+            "Component db is down.",
+            "No process says that component db is up.",
+        ),
+    ),
+    "AgentmonHealthCheckFailing": Case(
+        {'agentmon_health_check_up{check="ping",component="db",instance="h:1"}': "1x9 0x4 1x180"},
+        {'agentmon_health_check_up{check="ping",component="db",instance="h:1"}': "0x60 1x140"},
+        50,
+        110,
+        Fired(
+            {"check": "ping", "component": "db", "instance": "h:1"},
+            "Check ping fails on h:1.",
+            "Check ping of db fails on h:1.",
+        ),
+    ),
+    "AgentmonRateLimited": Case(
+        {'agentmon_dependency_rate_limited_total{dependency="db"}': "0x20 10x180"},
+        {'agentmon_dependency_rate_limited_total{dependency="db"}': "0+1x60 60x140"},
+        50,
+        110,
+        Fired(
+            {"dependency": "db"},
+            "Dependency db refuses calls, as there are too many.",
+            "15 calls were refused within 15 minutes.",
+        ),
+    ),
+    "AgentmonDeploymentFailed": Case(
+        {
+            'agentmon_deployments_total{component="api",environment="prod",'
+            'result="succeeded"}': "0+1x200"
+        },
+        {
+            'agentmon_deployments_total{component="api",environment="prod",'
+            'result="rolled_back"}': "0x30 1x170"
+        },
+        50,
+        110,
+        Fired(
+            {"component": "api", "environment": "prod"},
+            "A deployment of api to prod failed.",
+            "1 deployments failed or were rolled back within one hour.",
+        ),
+    ),
+    "AgentmonBackupOld": Case(
+        {
+            'agentmon_backup_last_success_timestamp_seconds{backup="db",run="backup"}': (
+                f"{60 * 200 - 2 * _DAY}x200"
+            )
+        },
+        {
+            'agentmon_backup_last_success_timestamp_seconds{backup="db",run="backup"}': (
+                f"{-2 * _DAY}x60 3600x140"
+            )
+        },
+        50,
+        110,
+        Fired(
+            {"backup": "db"},
+            "Backup db is too old.",
+            "The last one that succeeded is 2d 0h 50m 0s old.",
+        ),
+    ),
+    "AgentmonSecurityCritical": Case(
+        {'agentmon_security_findings{scanner="s",subject="app",severity="high"}': "5x200"},
+        {
+            'agentmon_security_findings{scanner="s",subject="app",severity="critical"}': (
+                "0x9 1x50 0x140"
+            )
+        },
+        50,
+        110,
+        Fired(
+            {"scanner": "s", "subject": "app"},
+            "s found something critical in app.",
+            "1 critical findings are open.",
+        ),
+    ),
+    "AgentmonCertificateExpiring": Case(
+        {
+            'agentmon_certificate_expiry_timestamp_seconds{certificate="c"}': (
+                f"{14 * _DAY + 60 * 200}x200"
+            )
+        },
+        {
+            'agentmon_certificate_expiry_timestamp_seconds{certificate="c"}': (
+                f"{14 * _DAY}x60 {90 * _DAY}x140"
+            )
+        },
+        50,
+        110,
+        Fired(
+            {"certificate": "c"},
+            "Certificate c expires soon.",
+            "It is good for 13d 23h 10m 0s more.",
+        ),
+    ),
+    "AgentmonControlNotMet": Case(
+        {'agentmon_compliance_control_met{control="c1",framework="soc2"}': "1x200"},
+        {'agentmon_compliance_control_met{control="c1",framework="soc2"}': "0x60 1x140"},
+        50,
+        110,
+        Fired(
+            {"control": "c1", "framework": "soc2"},
+            "Control c1 of soc2 is not met.",
+            "Control c1 of soc2 is not met.",
+        ),
+    ),
+    "AgentmonDeadLinks": Case(
+        {'agentmon_documentation_dead_links{document="guide"}': "0x200"},
+        {'agentmon_documentation_dead_links{document="guide"}': "1x90 0x110"},
+        80,
+        110,
+        Fired(
+            {"document": "guide"},
+            "Document guide has dead links.",
+            "1 links lead nowhere.",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("program", PROMTOOLS)
+@pytest.mark.parametrize("name", CASES)
+def test_an_alert_fires_above_what_is_allowed_and_only_there(
+    program: str, name: str, tmp_path: Path
+) -> None:
+    """It is silent just below, fires just above, and is over after repair."""
+    case = CASES[name]
+    silent: dict[int, list[Fired]] = {minute: [] for minute in (30, 80, 150, 199)}
+    check(program, name, Scenario(case.below, silent), tmp_path)
+    happens = Scenario(case.above, {0: [], case.minute: [case.fired], case.over: []})
+    check(program, name, happens, tmp_path)
+
+
+def test_every_alert_of_agents_and_operations_has_a_case() -> None:
+    """One that nobody put to the test may never fire."""
+    groups = [*agents.alerts(), *operations.alerts()]
+    assert {rule.name for group in groups for rule in group.rules} == set(CASES)
