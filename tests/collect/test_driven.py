@@ -189,9 +189,9 @@ def test_a_history_of_backups_shows_its_counts_and_its_end(
         ("restore_test", "succeeded"): 1,
     }
     last = "agentmon_backup_last_success_timestamp_seconds"
-    assert endpoint.value(last, run="backup") == 1795312800
+    assert endpoint.value(last, backup_run="backup") == 1795312800
     assert endpoint.value("agentmon_backup_size_bytes", backup="orders") == 1_114_112
-    assert endpoint.value("agentmon_backup_duration_seconds", run="backup") == 101.5
+    assert endpoint.value("agentmon_backup_duration_seconds", backup_run="backup") == 101.5
 
 
 @pytest.mark.drives(

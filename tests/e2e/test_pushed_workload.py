@@ -25,9 +25,15 @@ NAMED = {"model_call": "operation"}
 JOB = """
 import json, sys
 import agentmon
-from examples.audit import Ledger, NeedsHuman, run
+from examples.audit import PRICES, Ledger, NeedsHuman, run
 
-agentmon.configure(service="audit", region="here", push=sys.argv[1:], interrupts=(NeedsHuman,))
+agentmon.configure(
+    service="audit",
+    region="here",
+    push=sys.argv[1:],
+    interrupts=(NeedsHuman,),
+    prices=PRICES,
+)
 ledger = Ledger()
 run(packages=4, ledger=ledger)
 print(json.dumps([[*key, n] for key, n in ledger.calls.items()]))

@@ -73,7 +73,7 @@ def test_backups_count_and_the_last_that_succeeded_shows(endpoint: Endpoint) -> 
         ("restore_test",): AT + 20,
     }
     assert endpoint.value("agentmon_backup_size_bytes", backup="orders") == 1000
-    assert endpoint.value("agentmon_backup_duration_seconds", run="backup") == 2
+    assert endpoint.value("agentmon_backup_duration_seconds", backup_run="backup") == 2
 
 
 @pytest.mark.drives(

@@ -102,7 +102,7 @@ BACKUPS = counter(
     "Backups and restore tests, by result.",
     (
         _BACKUP_LABEL,
-        Label("run", "backup or restore_test.", 2),
+        Label("backup_run", "backup or restore_test.", 2),
         Label("result", "succeeded or failed.", 2),
     ),
     _BACKUP,
@@ -110,7 +110,7 @@ BACKUPS = counter(
 BACKUP_LAST_SUCCESS = _latest(
     "backup_last_success_timestamp",
     "When it succeeded last, in seconds since 1970.",
-    (_BACKUP_LABEL, Label("run", "backup or restore_test.", 2)),
+    (_BACKUP_LABEL, Label("backup_run", "backup or restore_test.", 2)),
     _BACKUP,
     unit=Unit.SECONDS,
 )
@@ -120,7 +120,7 @@ BACKUP_SIZE = _latest(
 BACKUP_DURATION = _latest(
     "backup_duration",
     "Time that the latest run took.",
-    (_BACKUP_LABEL, Label("run", "backup or restore_test.", 2)),
+    (_BACKUP_LABEL, Label("backup_run", "backup or restore_test.", 2)),
     _BACKUP,
     unit=Unit.SECONDS,
 )

@@ -87,8 +87,8 @@ VIEWS: Final = (
         "Age of backups",
         "When did each backup, and each restore test, succeed last?",
         Measure.TIMESTAMP,
-        ("backup", "run"),
-        lambda ask: ask.largest(f.BACKUP_LAST_SUCCESS, ("backup", "run")),
+        ("backup", "backup_run"),
+        lambda ask: ask.largest(f.BACKUP_LAST_SUCCESS, ("backup", "backup_run")),
         serves=(_OPERATIONS + "backup_health",),
     ),
     View(
@@ -96,8 +96,8 @@ VIEWS: Final = (
         "Runs of backups",
         "How do backups and restore tests end?",
         Measure.COUNT,
-        ("backup", "run", "result"),
-        lambda ask: ask.increase(f.BACKUPS, ("backup", "run", "result")),
+        ("backup", "backup_run", "result"),
+        lambda ask: ask.increase(f.BACKUPS, ("backup", "backup_run", "result")),
         serves=(_OPERATIONS + "backup_health",),
     ),
     View(
@@ -113,8 +113,8 @@ VIEWS: Final = (
         "Duration of backups",
         "How long did the latest run of each backup take?",
         Measure.SECONDS,
-        ("backup", "run"),
-        lambda ask: ask.largest(f.BACKUP_DURATION, ("backup", "run")),
+        ("backup", "backup_run"),
+        lambda ask: ask.largest(f.BACKUP_DURATION, ("backup", "backup_run")),
         better="less",
     ),
     View(
