@@ -164,7 +164,7 @@ def _deployment_failed() -> Alert:
 
 
 def _backup_old() -> Alert:
-    last = gauge(facts.BACKUP_LAST_SUCCESS, {"run": "backup"}).max(("backup",))
+    last = gauge(facts.BACKUP_LAST_SUCCESS, {"backup_run": "backup"}).max(("backup",))
     return _alert(
         "BackupOld",
         (_age_s(last) > 2 * _DAY_S).rounded(60),

@@ -1,4 +1,4 @@
-"""Alerts on agents and operations: silent below, firing above, resolved after."""
+"""Alerts on agents, capacity and operations: silent below, firing above, resolved after."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentmon.assets.rules import agents, operations
+from agentmon.assets.rules import agents, capacity, operations
 from tests.assets.rules.promtool import PROMTOOLS, Fired, Scenario, check
 
 pytestmark = pytest.mark.servers
@@ -16,6 +16,7 @@ _CALLS = 'agentmon_agent_calls_total{agent="a",region="eu",outcome='
 _FACTS = {'agentmon_agent_info{agent="a",region="eu",team="support",tier="t"}': "1x300"}
 _OWNED = {"agent": "a", "team": "support", "priority": "P3"}
 _HERE = {**_OWNED, "region": "eu"}
+_HANDOFF = 'agentmon_handoff_ended_total{source="a",target="b",result='
 _DAY = 86_400
 
 
@@ -36,6 +37,29 @@ def _calls(outcome: str, well: int, badly: int) -> dict[str, str]:
         **_FACTS,
         f'{_CALLS}"ok"}}': f"0+{well}x200",
         f'{_CALLS}"{outcome}"}}': f"0+{badly}x60 {60 * badly}x140",
+    }
+
+
+def _scores(what: str, hundredths: int) -> dict[str, str]:
+    """A hundred scores a minute of this mean; after an hour, good ones."""
+    name = f"agentmon_{what}_score_ratio"
+    return {
+        **_calls("error", 1, 0),
+        f'{name}_count{{agent="a"}}': "0+100x200",
+        f'{name}_sum{{agent="a"}}': f"0+{hundredths}x60 {60 * hundredths}+100x140",
+    }
+
+
+def _slow(slow: int, well: int, badly: int) -> dict[str, str]:
+    """An agent of whose 100 calls a minute some are slow, and its dependency for an hour."""
+    db = 'agentmon_dependency_calls_total{agent="a",dependency="db",outcome='
+    return {
+        **_calls("error", 100, 0),
+        'agentmon_agent_duration_seconds_bucket{agent="a",region="eu",outcome="ok",le="30.0"}': (
+            f"0+{100 - slow}x200"
+        ),
+        f'{db}"ok"}}': f"0+{well}x200",
+        f'{db}"error"}}': f"0+{badly}x60 {60 * badly}x140",
     }
 
 
@@ -145,12 +169,12 @@ CASES = {
     ),
     "AgentmonBackupOld": Case(
         {
-            'agentmon_backup_last_success_timestamp_seconds{backup="db",run="backup"}': (
+            'agentmon_backup_last_success_timestamp_seconds{backup="db",backup_run="backup"}': (
                 f"{60 * 200 - 2 * _DAY}x200"
             )
         },
         {
-            'agentmon_backup_last_success_timestamp_seconds{backup="db",run="backup"}': (
+            'agentmon_backup_last_success_timestamp_seconds{backup="db",backup_run="backup"}': (
                 f"{-2 * _DAY}x60 3600x140"
             )
         },
@@ -218,6 +242,108 @@ CASES = {
             "1 links lead nowhere.",
         ),
     ),
+    "AgentmonQueueFilling": Case(
+        {
+            'agentmon_queue_depth{queue="q"}': "70x200",
+            'agentmon_queue_capacity{queue="q"}': "100x200",
+        },
+        {
+            'agentmon_queue_depth{queue="q"}': "30+1x60 10x140",
+            'agentmon_queue_capacity{queue="q"}': "100x200",
+        },
+        50,
+        110,
+        Fired(
+            {"queue": "q"},
+            "Queue q will be full within 4 hours.",
+            "80% of it are in use, and it grows.",
+        ),
+    ),
+    "AgentmonStorageFilling": Case(
+        {
+            'agentmon_storage_free_bytes{instance="h:1",path="/"}': "300x200",
+            'agentmon_storage_capacity_bytes{instance="h:1",path="/"}': "1000x200",
+        },
+        {
+            'agentmon_storage_free_bytes{instance="h:1",path="/"}': "350-1x90 900x110",
+            'agentmon_storage_capacity_bytes{instance="h:1",path="/"}': "1000x200",
+        },
+        50,
+        110,
+        Fired(
+            {"instance": "h:1", "path": "/"},
+            "/ on h:1 will be full within a day.",
+            "30% of it are free, and get less.",
+        ),
+    ),
+    "AgentmonMemoryNearLimit": Case(
+        {
+            'agentmon_cgroup_memory_bytes{instance="h:1"}': "900x200",
+            'agentmon_cgroup_memory_limit_bytes{instance="h:1"}': "1000x200",
+        },
+        {
+            'agentmon_cgroup_memory_bytes{instance="h:1"}': "910x60 100x140",
+            'agentmon_cgroup_memory_limit_bytes{instance="h:1"}': "1000x200",
+        },
+        50,
+        110,
+        Fired(
+            {"instance": "h:1"},
+            "h:1 has nearly used up its memory.",
+            "91% of what its container may have are in use.",
+        ),
+    ),
+    "AgentmonHandoffsFailing": Case(
+        {
+            f'{_HANDOFF}"completed"}}': "0+90x200",
+            f'{_HANDOFF}"lost"}}': "0+10x200",
+        },
+        {
+            f'{_HANDOFF}"completed"}}': "0+89x200",
+            f'{_HANDOFF}"lost"}}': "0+11x60 660x140",
+        },
+        50,
+        110,
+        Fired(
+            {"source": "a", "target": "b"},
+            "Handoffs from a to b fail too often.",
+            "11% of those within 30 minutes failed, were rejected or got lost.",
+        ),
+    ),
+    "AgentmonQualityLow": Case(
+        _scores("evaluation", 70),
+        _scores("evaluation", 69),
+        50,
+        130,
+        Fired(
+            _OWNED,
+            "Answers of agent a are not good enough.",
+            "Their mean score within one hour is 0.69 of 1.",
+        ),
+    ),
+    "AgentmonSatisfactionLow": Case(
+        _scores("feedback", 70),
+        _scores("feedback", 69),
+        50,
+        130,
+        Fired(
+            _OWNED,
+            "Users are not content with agent a.",
+            "Their mean rating within one hour is 0.69 of 1.",
+        ),
+    ),
+    "AgentmonSlowWithDependency": Case(
+        _slow(20, 90, 10),
+        _slow(20, 89, 11),
+        50,
+        110,
+        Fired(
+            {**_OWNED, "dependency": "db"},
+            "Agent a is slow, as db fails.",
+            "11% of its calls to db within 30 minutes failed, and there is no more traffic than "
+            "usual.",
+        ),
+    ),
 }
 
 
@@ -234,7 +360,7 @@ def test_an_alert_fires_above_what_is_allowed_and_only_there(
     check(program, name, happens, tmp_path)
 
 
-def test_every_alert_of_agents_and_operations_has_a_case() -> None:
+def test_every_alert_of_agents_capacity_and_operations_has_a_case() -> None:
     """One that nobody put to the test may never fire."""
-    groups = [*agents.alerts(), *operations.alerts()]
+    groups = [*agents.alerts(), *capacity.alerts(), *operations.alerts()]
     assert {rule.name for group in groups for rule in group.rules} == set(CASES)

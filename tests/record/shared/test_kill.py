@@ -123,7 +123,7 @@ def _killed_at(line: int) -> Any:
     return trace
 
 
-@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize("first", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_kill_before_any_line_leaves_it_whole(tmp_path: Path, first: int) -> None:
     """A process killed before each line in turn that writes leaves what had ended until then."""
     line = first
@@ -143,6 +143,7 @@ def test_a_kill_before_any_line_leaves_it_whole(tmp_path: Path, first: int) -> N
         line += 6
 
 
+@pytest.mark.slow
 def test_a_kill_while_archiving_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     """Whoever reads after a process was killed while it archived the dead finds the same counts."""
     here = tmp_path / "here"
