@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check build bench bench-peers mutations soak servers browser clean
+.PHONY: help setup demo test test-full check build anomalies bench bench-peers mutations soak servers browser clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ build: setup ## Regenerate what is generated from the code: reference, rules, ru
 
 bench: setup ## Measure the targets against OpenTelemetry and prometheus_client
 	$(PYTHON) -m tests.bench
+
+anomalies: setup ## Compare what sees anomalies, on generated weeks; writes the table of docs/anomalies.md
+	$(PYTHON) -m tests.anomaly
 
 bench-peers: setup ## Measure other instrumentation libraries too, each in its own environment
 	$(PYTHON) -m tests.bench.peers
