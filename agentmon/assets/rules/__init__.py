@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentmon.assets.rules import agents, burn, levels, monitoring, operations, seasonal
+from agentmon.assets.rules import agents, burn, capacity, levels, monitoring, operations, seasonal
 from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 
@@ -19,6 +19,7 @@ def alert_groups() -> list[Group]:
     return [
         *burn.alerts(),
         *agents.alerts(),
+        *capacity.alerts(),
         *operations.alerts(),
         *monitoring.alerts(),
         *seasonal.alerts(),
