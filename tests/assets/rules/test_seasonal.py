@@ -49,6 +49,8 @@ def fires(program: str, shape: Shape, minutes: Mapping[int, bool], folder: Path)
     last = max(minutes)
     values = [shape(point) for point in range(last + 1)]
     shown = " ".join("_" if value is None else f"{value:.4f}" for value in values)
+    # It is worked out from the calls: where there are none, nobody is named.
+    owned = " ".join("_" if value is None else "1" for value in values)
     labels = 'agent="a",priority="P3",team="t",severity="warning",kind="anomaly",component="agent"'
     name = 'ALERTS{alertname="AgentmonAgentTrafficAnomaly",alertstate="firing",'
     tests = [
@@ -63,7 +65,7 @@ def fires(program: str, shape: Shape, minutes: Mapping[int, bool], folder: Path)
         "interval": "5m",
         "input_series": [
             {"series": RATES + '{agent="a"}', "values": shown},
-            {"series": OWNER, "values": f"1x{last}"},
+            {"series": OWNER, "values": owned},
         ],
         "promql_expr_test": tests,
     }
