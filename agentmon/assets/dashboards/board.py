@@ -235,9 +235,12 @@ def panel(
         Query(view, legend or _legend(view, many=len(asked) > 1), over)
         for view, legend in zip(asked, [*legends, *[""] * (len(asked) - len(legends))], strict=True)
     )
+    worst = "The worst of them." if form == "stat" and first.by else ""
+    if first.measure in (Measure.PER_SECOND, Measure.COUNT, Measure.MONEY_PER_SECOND):
+        worst = worst and "All of them together."
     return Panel(
         title=title or first.title,
-        help=f"{first.question} {help}".strip(),
+        help=" ".join(filter(None, (first.question, worst, help))),
         form=form,
         queries=queries,
         measure=first.measure,

@@ -341,7 +341,7 @@ _COST: Final = Board(
         Row(
             "",
             (
-                panel("stat", "cost-by-type", title="Cost an hour, by type", width=12),
+                panel("stat", "cost-by-type", title="Cost an hour", width=12),
                 panel(
                     "stat",
                     "waste",

@@ -20,7 +20,7 @@ from agentmon.model.catalogue import facts as f
 from agentmon.model.objectives import Objectives
 from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression
-from agentmon.query.views import Measure
+from agentmon.query.views import Measure, View
 
 __all__ = ["dashboard", "expression"]
 
@@ -29,7 +29,7 @@ _TAG: Final = "agentmon"
 _UNITS: Final[dict[Measure, str]] = {
     Measure.SECONDS: "s",
     Measure.RATIO: "percentunit",
-    Measure.PER_SECOND: "reqps",
+    Measure.PER_SECOND: "cps",
     Measure.COUNT: "short",
     Measure.BYTES: "bytes",
     Measure.BYTES_PER_SECOND: "binBps",
@@ -91,6 +91,15 @@ def _ranked(query: Query, board: Board) -> tuple[str, str | None]:
     if not _additive(query.ask.measure):
         return few, None
     return few, f"sum(({text}) unless on ({on}) {ranking}) > 0"
+
+
+def _one(text: str, view: View) -> str:
+    """One number of many: their sum, or the worst of them."""
+    if not view.by:
+        return text
+    if _additive(view.measure):
+        return f"sum({text})"
+    return f"min({text})" if view.better == "more" else f"max({text})"
 
 
 def dashboard(board: Board, every: tuple[Board, ...], objectives: Objectives) -> str:
@@ -319,12 +328,15 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
         text = expression(query, board)
         if each.form in ("lines", "stack"):
             text, others = _ranked(query, board)
+        elif each.form == "stat" and not isinstance(query.ask, Expression):
+            text = _one(text, query.ask)
         elif not isinstance(query.ask, Expression) and each.form in ("bars", "table"):
             if each.form == "table" and len(set(each.measures)) > 1:
                 text = _in_words(text, query.ask.measure)
             text = f"topk({_MOST if each.form == 'bars' else _MOST_LINES}, {text})"
         target = prometheus.Dataquery().expr(text).ref_id(next(letters))
-        target = target.legend_format(query.legend) if query.legend else target
+        if query.legend and each.form != "stat":
+            target = target.legend_format(query.legend)
         if each.form == "table":
             target = target.format(PromQueryFormat.TABLE)
         if each.form == "heat":
