@@ -27,7 +27,14 @@ def main() -> int:
         return 2
     address = os.environ.get("AUDIT_SERVE", "127.0.0.1:9464")
     try:
-        agentmon.configure(service="audit", serve=address, interrupts=(NeedsHuman,), prices=PRICES)
+        agentmon.configure(
+            service="audit",
+            serve=address,
+            interrupts=(NeedsHuman,),
+            prices=PRICES,
+            agent_cpu=True,
+            resources=5,
+        )
     except agentmon.AgentmonError as error:
         print(f"Cannot serve on {address}: {error}", file=sys.stderr)
         print("AUDIT_SERVE=127.0.0.1:0 chooses a free port.", file=sys.stderr)
