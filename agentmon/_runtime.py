@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from threading import RLock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -496,6 +495,8 @@ def _joined(settings: Settings, registry: Registry) -> Member | None:
     """The process among those that share their counts; None where it is alone."""
     if settings.shared is None:
         return None
+    from pathlib import Path  # noqa: PLC0415  # with what it loads, a fifth of the import
+
     from agentmon.record.shared.member import Member  # noqa: PLC0415  # few share
 
     try:
