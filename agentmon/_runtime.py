@@ -495,7 +495,7 @@ def _joined(settings: Settings, registry: Registry) -> Member | None:
     """The process among those that share their counts; None where it is alone."""
     if settings.shared is None:
         return None
-    from pathlib import Path  # noqa: PLC0415  # with what it loads, a fifth of the import
+    from pathlib import Path  # noqa: PLC0415  # few share
 
     from agentmon.record.shared.member import Member  # noqa: PLC0415  # few share
 
