@@ -243,7 +243,7 @@ class Traced(Call):
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
             plain = recorder.plain
-            if recorder.write is None:
+            if plain is not None:
                 plain.append(duration_ns)
             else:
                 recorder.keep(duration_ns)
@@ -258,7 +258,7 @@ class Traced(Call):
                     if peak is None or duration_ns > peak.ended_ns - peak.begun_ns:
                         examples.peak = span
                 span.sink(span)
-            if len(plain) >= FULL:
+            if plain is not None and len(plain) >= FULL:
                 recorder.relieve()
         except RecursionError:  # the stack is full: no room to call anything of ours
             if begun_ns is not None:

@@ -15,7 +15,6 @@ import sys
 import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import nullcontext
-from sys import byteorder
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -148,19 +147,19 @@ def _wrap_function(site: Site, fn: Callable[..., Any]) -> Callable[..., Any]:
             del live[key]
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
-            write = recorder.write
-            if write is None:
-                plain = recorder.plain
+            plain = recorder.plain
+            if plain is not None:
                 plain.append(ended_ns - begun_ns)
                 if len(plain) >= FULL:
                     recorder.relieve()
             else:  # as `Recorder.keep` does
+                journal = recorder.journal
                 duration_ns = ended_ns - begun_ns
                 if duration_ns > LONGEST:  # noqa: PLR1730  # min() would be a call
                     duration_ns = LONGEST
                 try:
-                    write((recorder.tag + duration_ns).to_bytes(8, byteorder))
-                except ValueError:
+                    journal.slots[next(journal.take)] = recorder.tag + duration_ns
+                except (StopIteration, ValueError):
                     recorder.spill(duration_ns)
         except BaseException as error:
             if key in live:
@@ -213,19 +212,19 @@ def _wrap_coroutine_function(  # noqa: C901, PLR0915  # what runs most is writte
             del live[key]
             if ended_ns >= recorder.until_ns:
                 enter_cell(recorder, ended_ns)
-            write = recorder.write
-            if write is None:
-                plain = recorder.plain
+            plain = recorder.plain
+            if plain is not None:
                 plain.append(ended_ns - begun_ns)
                 if len(plain) >= FULL:
                     recorder.relieve()
             else:  # as `Recorder.keep` does
+                journal = recorder.journal
                 duration_ns = ended_ns - begun_ns
                 if duration_ns > LONGEST:  # noqa: PLR1730  # min() would be a call
                     duration_ns = LONGEST
                 try:
-                    write((recorder.tag + duration_ns).to_bytes(8, byteorder))
-                except ValueError:
+                    journal.slots[next(journal.take)] = recorder.tag + duration_ns
+                except (StopIteration, ValueError):
                     recorder.spill(duration_ns)
         except BaseException as error:
             if key in live:

@@ -5,7 +5,6 @@ The write side of a series: append now, fold later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from sys import byteorder
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentmon.model.outcome import OK, TIMEOUT
@@ -22,15 +21,26 @@ if TYPE_CHECKING:
     from agentmon.record.exemplar import Examples, Found
     from agentmon.record.failures import Failure
     from agentmon.record.series import Series
+    from agentmon.record.shared.journal import Journal
     from agentmon.record.shared.sharing import Sharing
 
-__all__ = ["Detail", "Notes", "Recorder"]
+__all__ = ["NO_JOURNAL", "Detail", "Notes", "Recorder"]
 
 #: Start, end, outcome, error type or None, trace id or 0, and what the failure is like if known.
 Detail = tuple[int, int, str, "str | None", int, "Failure | None"]
 
 #: One for all that have none. It has no `append`, so nothing can get into it by mistake.
 _NO_USAGE: Any = ()
+
+
+class _Full:
+    """Takes nothing."""
+
+    take = iter(())
+
+
+#: The journal of a process that has none.
+NO_JOURNAL: Any = _Full()
 
 
 class Notes(Protocol):
@@ -103,6 +113,7 @@ class Recorder:
         "declaration",
         "details",
         "examples",
+        "journal",
         "live",
         "plain",
         "scope",
@@ -110,7 +121,6 @@ class Recorder:
         "tag",
         "until_ns",
         "usage",
-        "write",
     )
 
     def __init__(
@@ -120,14 +130,13 @@ class Recorder:
         self.series = series
         self.scope = scope
         self.declaration = declaration
-        #: Durations of calls that returned and that nothing more is to be said of.
-        self.plain: list[int] = []
+        #: Durations of calls that returned and that nothing more is to be said of; None where they
+        #: are put into the journal of the process instead: `tag` and the duration in one word.
+        self.plain: list[int] | None = []
+        self.journal: Journal = NO_JOURNAL
+        self.tag = 0
         #: End of the cell of time that `plain` belongs to.
         self.until_ns = 0
-        #: Writes a call that returned, and of which nothing more is to be said, into the journal
-        #: of the process: `tag` and the duration in one word; None where there is no journal.
-        self.write: Callable[[bytes], object] | None = None
-        self.tag = 0
         #: All other calls.
         self.details: list[Detail] = []
         #: Token type and number, as calls reported them; only those of models do.
@@ -139,20 +148,25 @@ class Recorder:
 
     def keep(self, duration_ns: int) -> None:
         """Record a call that returned, and of which nothing more is to be said."""
-        write = self.write
-        if write is None:
-            self.plain.append(duration_ns)
-            if len(self.plain) >= FULL:
+        plain = self.plain
+        if plain is not None:
+            plain.append(duration_ns)
+            if len(plain) >= FULL:
                 self.relieve()
             return
+        journal = self.journal
         try:
-            write((self.tag + min(duration_ns, LONGEST)).to_bytes(8, byteorder))
-        except ValueError:
+            journal.slots[next(journal.take)] = self.tag + min(duration_ns, LONGEST)
+        except (StopIteration, ValueError):
             self.spill(duration_ns)
 
     def spill(self, duration_ns: int) -> None:
         """Record such a call where the journal is full or closed."""
-        self.plain.append(duration_ns)
+        journal, plain = self.journal, self.plain  # in this order: the latter is set first
+        if plain is None:
+            journal.spilled.append((self, duration_ns))
+        else:
+            plain.append(duration_ns)
         self.fold()
 
     def enter_cell(self, now_ns: int) -> None:
@@ -164,7 +178,7 @@ class Recorder:
         """Fold what waits, unless another thread is folding and not too much waits."""
         lock = self._notes.lock
         # Eight threads that all wait for one lock would do little else.
-        if lock.acquire(blocking=max(len(self.plain), len(self.details)) >= CROWDED):
+        if lock.acquire(blocking=max(len(self.plain or ()), len(self.details)) >= CROWDED):
             try:
                 folded = self._fold()
             finally:
@@ -211,7 +225,7 @@ class Recorder:
                 shared.fold()
             found = () if self.examples is None else self.examples.take(OK)
             if self.plain:
-                self._fold_plain(found)
+                self._fold_plain(self.plain, found)
             if self.details:
                 self._fold_details()
             for outcome, exemplar in found:
@@ -227,11 +241,13 @@ class Recorder:
     # Both take what waits out of its list only when all that can be worked out before is: what a
     # signal handler raises up to then costs nothing.
 
-    def _fold_plain(self, found: Sequence[Found]) -> None:
-        waiting = self.plain[:]
-        self._add_plain(waiting, found, taken=len(waiting))
+    def _fold_plain(self, plain: list[int], found: Sequence[Found]) -> None:
+        self._add_plain(plain[:], found, plain)
 
-    def _add_plain(self, values: list[int], found: Sequence[Found], taken: int = 0) -> None:
+    def _add_plain(
+        self, values: list[int], found: Sequence[Found], plain: list[int] | None = None
+    ) -> None:
+        taken = len(values)
         ended_ns = min(self.until_ns - 1, self._notes.clock())
         timeout = self.declaration.timeout_ns
         late: list[int] = []
@@ -239,7 +255,8 @@ class Recorder:
             late = [value for value in values if value > timeout]
             values = [value for value in values if value <= timeout]
         batch = Batch(self._notes.layout, OK, ended_ns, values) if values else None
-        del self.plain[:taken]
+        if plain is not None:
+            del plain[:taken]
         if batch is not None:
             self._add(batch)
             longest = [each for _, each in found if each.duration_ns == batch.max_ns]

@@ -7,17 +7,19 @@ A process that is killed by SIGKILL stops between two instructions; what it had 
 file is there for everybody, what it had not is not. So it is enough that the file means the right
 thing after each single store:
 
-- *A call* is one store of 8 aligned bytes into the journal, behind all others: it is there or not.
-  A word of zeros is not written yet, and ends the journal.
+- *A call* is one store of 8 aligned bytes into a place of the journal that is its own: it is there
+  or not. A word of zeros is not written yet.
 - *A change* of several words is first noted: places and new values go into the note, and their
   number. Nobody looks at them while the sequence is even. Then the sequence becomes odd, by one
   store: from here on the change counts. Then the words are changed, and the sequence becomes even
   again. Whoever finds a dead file with an odd sequence applies the note: values are absolute, so
   doing that twice, or to words half of which are changed, gives the same.
 - *Folding the journal* is such a change. It holds the new values of all words that calls of the
-  journal changed, together with the new base of the journal, so no call counts twice or not at all.
-- *Beginning the journal anew* clears it while its base is at its end, where nothing is read, and
-  then sets the base to the beginning.
+  journal changed, together with the new base of the journal, before which nothing is read; where a
+  word is missing, the base stays, and the words behind it are set to zero by the same change. So no
+  call counts twice or not at all.
+- *Beginning the journal anew* clears what is before its base, where nothing is read, and then sets
+  the base to the beginning. Behind it are zeros, and calls that are not folded.
 - *A line of names* that is cut off has no end of line, and is not read. Words are changed only
   after the lines that say what they are were written.
 - *A new file* is made under another name, locked, filled, and then renamed.
@@ -38,15 +40,11 @@ import os
 from array import array
 from itertools import chain
 from pathlib import Path
-from sys import byteorder
 from threading import Lock
 from typing import Any
 
 from agentmon.record.shared.form import (
-    BASE,
     BEGUN,
-    JOURNAL,
-    JOURNAL_WORDS,
     MAGIC,
     NAMES,
     NOTE,
@@ -58,11 +56,11 @@ from agentmon.record.shared.form import (
     WORDS,
     WORDS_AT,
 )
+from agentmon.record.shared.journal import Journal
 
 __all__ = ["Paper"]
 
 _MODE = 0o600
-_LOW = 0 if byteorder == "little" else 1  # which half of a word
 
 
 class Paper:
@@ -70,7 +68,7 @@ class Paper:
     Words in a file, and their names in another.
 
     Assumptions:
-        Whoever calls a method holds the registry's lock, except for `write`.
+        Whoever calls a method holds the registry's lock.
 
     Guarantees:
         What a kill leaves behind can be read, and is right; see above.
@@ -105,16 +103,11 @@ class Paper:
             self._fixed[1] = VERSION
             self._fixed[BEGUN] = begun_ns
             self.line({"version": VERSION, **about})
-            # A map of its own, whose position is that of the next call.
-            self._journal = mmap.mmap(self._words, 8 * (JOURNAL + JOURNAL_WORDS))
-            self._maps.append(self._journal)
-            self._journal.seek(8 * JOURNAL)
+            self.journal = Journal(self._fixed)
         except BaseException:
             self.close()
             self.discard()
             raise
-        #: Puts 8 bytes behind what is in the journal, in one step; `ValueError` if it is full.
-        self.write = self._journal.write
         self.next = WORDS_AT
         self._end = WORDS_AT
         self._fence = Lock()
@@ -206,23 +199,6 @@ class Paper:
         """Give words values in a file that nobody sees yet."""
         self._apply(changes)
 
-    # ------------------------------------------------------------------ journal
-
-    def waiting(self) -> tuple[int, list[int], array[int]]:
-        """Where what is in the journal and not folded begins, and its words: lows and highs."""
-        begin, end = self._fixed[BASE], self._journal.tell() // 8 - JOURNAL
-        # In halves, because the interpreter is much faster with numbers of 30 bits.
-        halves = array("I", self._fixed[JOURNAL + begin : JOURNAL + end].tobytes())
-        return begin, halves[_LOW::2].tolist(), halves[1 - _LOW :: 2]
-
-    def rewind(self) -> None:
-        """Begin the journal anew, if all of it is folded and it is full."""
-        if self._fixed[BASE] == JOURNAL_WORDS:
-            self._fixed[JOURNAL : JOURNAL + JOURNAL_WORDS] = array("Q", bytes(8 * JOURNAL_WORDS))
-            with self._fence:
-                self._fixed[BASE] = 0
-            self._journal.seek(8 * JOURNAL)
-
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
@@ -231,6 +207,8 @@ class Paper:
 
         In a forked child this lets go of those of the parent, which lives on.
         """
+        if hasattr(self, "journal"):
+            self.journal.close()
         for view in (*self._segments, *([self._fixed] if hasattr(self, "_fixed") else [])):
             view.release()
         for each in self._maps:  # each has a descriptor of its own

@@ -4,18 +4,17 @@ What a process does for its own file: it folds its journal, and notes what chang
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
-from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING
 
 from agentmon.record.clock import epoch_offset_ns
-from agentmon.record.shared.form import BASE, BITS, MOST_NUMBERS, NOTE_PAIRS, SEEN
+from agentmon.record.recorder import NO_JOURNAL
+from agentmon.record.shared.form import BITS, MOST_NUMBERS, NOTE_PAIRS, SEEN
 from agentmon.record.shared.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ class Sharing:
         self.paper = paper
         self.mirror = Mirror(paper, lambda: registry.drop("not_shared", 1))
         self.mirror.dropped("not_shared", 0)  # so that there is room to count what has none
-        self._write = paper.write if _one_at_a_time() else _taking_turns(paper.write)
         self._recorders: list[Recorder] = []
         #: What has calls in flight, as the file says it.
         self._busy: set[Series] = set()
@@ -66,11 +64,13 @@ class Sharing:
         if number <= MOST_NUMBERS and self.mirror.numbered(number, recorder.series, timeout_ns):
             self._recorders.append(recorder)
             recorder.tag = number << BITS
-            recorder.write = self._write
+            recorder.journal = self.paper.journal
+            recorder.plain = None
 
     def fold(self) -> None:
         """Fold the journal. The lock is held, and the registry busy."""
-        begin, lows, highs = self.paper.waiting()
+        journal = self.paper.journal
+        places, lows, highs = journal.waiting()
         while lows:
             size = len(lows)
             while True:
@@ -80,11 +80,14 @@ class Sharing:
                 size //= 2
             for recorder, values in groups:
                 recorder.take(values)
-            begin += size
-            self.mirror.put(BASE, begin)
+            for at, value in journal.folded(places[:size]).items():
+                self.mirror.put(at, value)
             self.mirror.commit()
-            lows, highs = lows[size:], highs[size:]
-        self.paper.rewind()
+            places, lows, highs = places[size:], lows[size:], highs[size:]
+        journal.rewind()
+        for recorder, duration_ns in journal.spilled[:]:
+            del journal.spilled[0]
+            recorder.take([duration_ns])
 
     def _grouped(self, lows: list[int], highs: array[int]) -> list[tuple[Recorder, list[int]]]:
         """The durations in the journal, by who takes them."""
@@ -108,7 +111,7 @@ class Sharing:
         """At most so many words change by folding them."""
         words = 0
         for recorder, values in groups:
-            words += len(values) + _HISTOGRAM
+            words += 2 * len(values) + _HISTOGRAM  # the calls' own words among them
             timeout_ns = recorder.declaration.timeout_ns
             if timeout_ns is not None and max(values) > timeout_ns:
                 words += _LATE * sum(value > timeout_ns for value in values)
@@ -158,22 +161,6 @@ class Sharing:
         registry = self._registry
         registry.shared = None
         for recorder in self._recorders:
-            recorder.write = None
+            recorder.plain = []
+            recorder.journal = NO_JOURNAL
         self.paper.close()
-
-
-def _one_at_a_time() -> bool:
-    """Whether the interpreter runs one thread at a time."""
-    enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
-    return enabled is None or enabled()
-
-
-def _taking_turns(write: Callable[[bytes], object]) -> Callable[[bytes], object]:
-    """What writes, for one thread after the other."""
-    lock = Lock()
-
-    def locked(word: bytes) -> None:
-        with lock:
-            write(word)
-
-    return locked

@@ -17,7 +17,6 @@ from agentmon.record.shared.form import (
     BASE,
     BEGUN,
     JOURNAL,
-    JOURNAL_WORDS,
     MAGIC,
     NAMES,
     NOTE,
@@ -141,30 +140,29 @@ class Source:
         sequence = head[SEQUENCE]
         if alive and sequence % 2:
             return False
-        begin, end = head[BASE], JOURNAL_WORDS
-        waiting = head[JOURNAL + begin : JOURNAL + end].tolist()
-        if 0 in waiting:
-            del waiting[waiting.index(0) :]
         words: memoryview | None = None
         if sequence != self._sequence:
             words = self._copy(8 * WORDS_AT, os.fstat(self._words).st_size)
         note = self._copy(8 * NOTE, 8 * WORDS_AT) if sequence % 2 else None
         if alive and self._copy(0, 8 * JOURNAL)[SEQUENCE] != sequence:
             return False
-        if note is not None and words is not None:
-            changed = bytearray(words)
-            view = memoryview(changed).cast("Q")
+        begin = head[BASE]
+        journal = head[JOURNAL:NOTE].tolist()
+        changed = None if words is None else memoryview(bytearray(words)).cast("Q")
+        if note is not None:
             pairs = note[: 2 * head[NOTED]].tolist()
             for at, value in zip(pairs[::2], pairs[1::2], strict=True):
                 if at >= WORDS_AT:
-                    view[at - WORDS_AT] = value
-                elif at == BASE:  # what the journal had before is in the words
-                    del waiting[: value - begin]
-            words = view
-        self.journal = waiting
+                    if changed is not None:
+                        changed[at - WORDS_AT] = value
+                elif at == BASE:  # what the journal has before it is in the words
+                    begin = value
+                elif at >= JOURNAL:
+                    journal[at - JOURNAL] = value
+        self.journal = [word for word in journal[begin:] if word]
         self.before = self.words
-        if words is not None:
-            self.words = bytes(words)
+        if changed is not None:
+            self.words = bytes(changed)
             self._sequence = sequence
         return True
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from agentmon.model.outcome import ERROR, OK
-from agentmon.record.shared import folder, mirror, paper, sharing
+from agentmon.record.shared import folder, journal, mirror, paper, sharing
 from agentmon.record.shared.folder import Folder
 from agentmon.record.shared.merged import Merged
 from tests.record.shared.sharers import LAYOUT, Sharer, killed, merged, numbers
 
-_TRACED = {module.__file__ for module in (paper, mirror, sharing, folder)}
+_TRACED = {module.__file__ for module in (paper, journal, mirror, sharing, folder)}
 _EVERY = 7  # so many calls, and one of them fails
 _FOLDED = 50  # so many calls, and they are folded
 
@@ -32,10 +32,16 @@ def duration_ns(n: int) -> int:
     return n * 7919 % 5_000_000
 
 
-def work(path: Path, done: mmap.mmap) -> None:
-    """Record one call after the other, and say of each that it begins and that it has ended."""
+def work(path: Path, done: mmap.mmap, *, gap: bool = False) -> None:
+    """
+    Record one call after the other, and say of each that it begins and that it has ended.
+
+    Where there is to be a gap, a caller took the first place and never comes back.
+    """
     me = Sharer(path)
     tool = me.tool()
+    if gap:
+        next(tool.journal.take)
     n = 0
     while True:
         done.write(b"\1")
@@ -123,8 +129,13 @@ def _killed_at(line: int) -> Any:
     return trace
 
 
-@pytest.mark.parametrize("first", [0, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_kill_before_any_line_leaves_it_whole(tmp_path: Path, first: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "step", "gap"),
+    [(0, 8, False), (2, 12, True), pytest.param(3, 6, False, marks=pytest.mark.slow)],
+)
+def test_a_kill_before_any_line_leaves_it_whole(
+    tmp_path: Path, first: int, step: int, *, gap: bool
+) -> None:
     """A process killed before each line in turn that writes leaves what had ended until then."""
     line = first
     while line < 1400:
@@ -133,14 +144,14 @@ def test_a_kill_before_any_line_leaves_it_whole(tmp_path: Path, first: int) -> N
 
             def traced(path: Path = path, line: int = line, done: mmap.mmap = done) -> None:
                 sys.settrace(_killed_at(line))
-                work(path, done)
+                work(path, done, gap=gap)
 
             killed(traced, lambda pid: None)
             registry = merged(path)
             registry.collect()
             check(registry, done[:])
         shutil.rmtree(path, ignore_errors=True)
-        line += 6
+        line += step
 
 
 @pytest.mark.slow
