@@ -49,10 +49,9 @@ class Journal:
         head: The words of the file up to the end of the journal, or more.
     """
 
-    __slots__ = ("_fence", "_fixed", "_free", "_lifted", "_upcoming", "slots", "spilled", "take")
+    __slots__ = ("_fixed", "_free", "_lifted", "_upcoming", "slots", "spilled", "take")
 
     def __init__(self, head: memoryview) -> None:
-        self._fence = Lock()
         self._fixed = head
         self.slots = head[JOURNAL : JOURNAL + JOURNAL_WORDS]
         #: The places that are given out this time, in order: all but gaps of the last time.
@@ -99,8 +98,8 @@ class Journal:
             self._free = range(JOURNAL_WORDS) if len(free) == JOURNAL_WORDS else free
             self._upcoming = _one_by_one(self._free)
             slots[:base] = array("Q", bytes(8 * base))
-            with self._fence:  # keeps processors from changing the order of what is stored
-                self._fixed[BASE] = 0
+            Lock().acquire()  # keeps processors from changing the order of what is stored
+            self._fixed[BASE] = 0
         self._lifted = set()
         self.take, self._upcoming = self._upcoming, None
 
