@@ -9,7 +9,7 @@ from typing import Final
 __all__ = ["CELL_NS", "CROWDED", "FULL", "MAX_SERIES"]
 
 #: Calls that may wait to be folded before the next caller folds them, if nobody else is folding.
-FULL: Final = 256
+FULL: Final = 512
 
 #: Calls that may wait before the next caller waits until it can fold them.
 CROWDED: Final = 4 * FULL

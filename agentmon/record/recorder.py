@@ -251,13 +251,15 @@ class Recorder:
         ended_ns = min(self.until_ns - 1, self._notes.clock())
         timeout = self.declaration.timeout_ns
         late: list[int] = []
-        if timeout is not None and max(values) > timeout:
+        batch = Batch(self._notes.layout, OK, ended_ns, values)
+        if timeout is not None and batch.max_ns > timeout:
             late = [value for value in values if value > timeout]
             values = [value for value in values if value <= timeout]
-        batch = Batch(self._notes.layout, OK, ended_ns, values) if values else None
+            if values:
+                batch = Batch(self._notes.layout, OK, ended_ns, values)
         if plain is not None:
             del plain[:taken]
-        if batch is not None:
+        if values:
             self._add(batch)
             longest = [each for _, each in found if each.duration_ns == batch.max_ns]
             trace_id = longest[0].trace_id if longest else 0

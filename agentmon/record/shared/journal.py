@@ -74,7 +74,9 @@ class Journal:
         halves = array("I", data)
         lows, highs = halves[_LOW::2].tolist(), halves[1 - _LOW :: 2]
         places: Sequence[int] = range(begin, end)
-        if data.find(_EMPTY) >= 0:  # perhaps a gap, perhaps the end of one word and the next
+        alike = bool(highs) and bool(highs[0]) and highs == highs[:1] * len(highs)
+        # Where they are not: perhaps a gap, perhaps the end of one word and the next.
+        if not alike and data.find(_EMPTY) >= 0:
             places = [place for place, high in zip(places, highs, strict=True) if high]
             lows = [self.slots[place] & 0xFFFFFFFF for place in places]
             highs = array("I", [self.slots[place] >> 32 for place in places])
