@@ -29,6 +29,7 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
     "openai-agents": ("agents.tracing", "openai_agents"),
+    "pydantic-ai": ("pydantic_ai.agent", "pydantic_ai"),
     "redis": ("redis", "redis"),
     "requests": ("requests", "requests"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
@@ -51,8 +52,8 @@ def instrument(*libraries: str, names: Mapping[str, str] | None = None) -> None:
 
     Args:
         libraries: ``aiohttp``, ``httpx``, ``langchain`` (LangGraph is a part of it),
-            ``openai-agents``, ``redis``, ``requests``, ``sqlalchemy``, ``sqlite3``, or ``auto``
-            for all of them.
+            ``openai-agents``, ``pydantic-ai``, ``redis``, ``requests``, ``sqlalchemy``,
+            ``sqlite3``, or ``auto`` for all of them.
         names: What to call dependencies instead of what they are called by default, such as
             ``{"127.0.0.1:5432": "orders-db"}``; they are added to those given before.
 

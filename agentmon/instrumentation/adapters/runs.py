@@ -24,7 +24,7 @@ from agentmon.model.outcome import CANCELLED
 if TYPE_CHECKING:
     from agentmon.instrumentation.call import Before, Call
 
-__all__ = ["Run", "Runs"]
+__all__ = ["Run", "Runs", "operation_of"]
 
 _MOST_NAMES: Final = 2000
 
@@ -51,7 +51,15 @@ class Run(NamedTuple):
 
 
 @lru_cache(maxsize=_MOST_NAMES)
-def _operation(kind: str, name: str, detail: str) -> Operation:
+def operation_of(kind: str, name: str, detail: str = "") -> Operation:
+    """
+    What a call of a framework is recorded as.
+
+    Args:
+        kind: Of the operation.
+        name: Of the operation.
+        detail: Of a model call, model and provider with NUL between; of a handoff, its source.
+    """
     match kind:
         case "agent":
             return agent(name)
@@ -120,7 +128,7 @@ class Runs:
         handed = self._waiting.pop((within, name), None) if kind == "agent" else None
         if handed is not None:
             self._handed[run_id] = parent = handed
-        call = _operation(kind, name, detail).begin(parent=parent)
+        call = operation_of(kind, name, detail).begin(parent=parent)
         before = activate(call) if current and call is not IDLE else None
         self._runs[run_id] = Run(
             call, own=True, before=before, name=name, above=above_id, role=role
@@ -157,5 +165,5 @@ class Runs:
         """Begin a handoff; the next agent of that name within the run takes it."""
         run = self._runs.get(within)
         if run is not None and ACTIVE.mode is not OFF:
-            waiting = _operation("handoff", target, source).begin(parent=run.call)
+            waiting = operation_of("handoff", target, source).begin(parent=run.call)
             self._waiting[within, target] = waiting

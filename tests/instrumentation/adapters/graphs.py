@@ -183,12 +183,12 @@ def broken_adapter() -> None:
     """An error within the adapter does not reach the program."""
     from agentmon.instrumentation.adapters import runs
 
-    kept = runs._operation
-    runs._operation = None  # type: ignore[assignment]
+    kept = runs.operation_of
+    runs.operation_of = None  # type: ignore[assignment]
     try:
         flow("fine", only=answers).invoke(START_STATE)
     finally:
-        runs._operation = kept
+        runs.operation_of = kept
 
 
 def left_open(recorded: Recorded) -> float:

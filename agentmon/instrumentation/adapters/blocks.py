@@ -1,0 +1,69 @@
+"""
+Calls of ours around what a framework does, for frameworks that let us stand around it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentmon.instrumentation.active import ACTIVE, OFF
+from agentmon.instrumentation.adapters import runs
+from agentmon.instrumentation.adapters.client import guarded
+from agentmon.instrumentation.call import activate, deactivate
+
+if TYPE_CHECKING:
+    from agentmon.instrumentation.call import Before, Call
+
+__all__ = ["Block", "block"]
+
+
+class Block:
+    """
+    One call in flight, current until it ends.
+
+    Args:
+        library: For what is said of errors.
+        call: Begun, and not current yet.
+    """
+
+    __slots__ = ("_before", "_library", "_open", "call")
+
+    def __init__(self, library: str, call: Call) -> None:
+        self._library = library
+        self._open = True
+        self.call = call
+        self._before: Before | None = activate(call)
+
+    def end(self, error: BaseException | None = None, outcome: str | None = None) -> None:
+        """End it, once; what goes wrong with that is counted."""
+        if self._open:
+            self._open = False
+            guarded(self._library, self._end, error, outcome)
+
+    def _end(self, error: BaseException | None, outcome: str | None) -> None:
+        try:
+            deactivate(self.call, self._before)
+        finally:
+            self.call.end(error=error, outcome=outcome)
+
+
+def block(library: str, kind: str, name: str, detail: str = "") -> Block | None:
+    """
+    Begin a call within the one that is current.
+
+    Args:
+        library: For what is said of errors.
+        kind: Of the operation.
+        name: Of the operation.
+        detail: As `runs.operation_of` takes it.
+
+    Returns:
+        None while recording is off, and where something of ours failed.
+    """
+    if ACTIVE.mode is OFF:
+        return None
+    return guarded(library, _begun, library, kind, name, detail)
+
+
+def _begun(library: str, kind: str, name: str, detail: str) -> Block:
+    return Block(library, runs.operation_of(kind, name, detail).begin())

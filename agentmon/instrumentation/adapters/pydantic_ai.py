@@ -1,0 +1,116 @@
+"""
+Pydantic AI, by a capability that every run is given.
+
+Runs are agents, function tools are tools, and requests to models are model calls. A tool that is
+put off, for a human to approve or somebody else to run, has not failed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final
+
+from agentmon.instrumentation.adapters.blocks import Block, block
+from agentmon.instrumentation.adapters.client import guarded
+from agentmon.model.outcome import INTERRUPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agentmon.instrumentation.adapters.patch import Patches
+
+__all__ = ["wrap"]
+
+_LIBRARY: Final = "pydantic-ai"
+#: Exceptions by which a tool is put off, by name.
+_PUT_OFF: Final = ("ApprovalRequired", "CallDeferred")
+
+
+def wrap(module: Any, patches: Patches) -> None:
+    """
+    Give every run a capability of ours.
+
+    Raises:
+        TypeError: If runs take none.
+    """
+    base: Any = import_module("pydantic_ai.capabilities").AbstractCapability
+
+    class Measuring(base):  # type: ignore[misc]  # not there when types are checked
+        """Stands around runs, tools and requests to models."""
+
+        #: It brings no tools and nothing that a durable engine must know beforehand.
+        _safe_at_runtime = True
+
+        async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
+            return await _around(_agent_block(ctx), handler(), _note_run)
+
+        async def wrap_tool_execute(
+            self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Any
+        ) -> Any:
+            _ = ctx, tool_def
+            return await _around(block(_LIBRARY, "tool", str(call.tool_name)), handler(args))
+
+        async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Any) -> Any:
+            _ = ctx
+            return await _around(
+                _model_block(request_context), handler(request_context), _note_usage
+            )
+
+    if "capabilities" not in signature(module.Agent.iter).parameters:
+        raise TypeError("runs take no capabilities before version 1.107")
+    patches.wrap(module.Agent, "iter", _giving(Measuring))
+
+
+def _giving(capability: Callable[[], Any]) -> Any:
+    """A wrapper that adds a capability to those that a run is given."""
+
+    def wrapper(wrapped: Any, _agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        ours = guarded(_LIBRARY, capability)
+        if ours is not None:
+            kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), ours]
+        return wrapped(*args, **kwargs)
+
+    return wrapper
+
+
+async def _around(
+    ours: Block | None, theirs: Any, note: Callable[[Block, Any], str | None] | None = None
+) -> Any:
+    """What *theirs* gives, with a block of ours around it."""
+    if ours is None:
+        return await theirs
+    try:
+        result = await theirs
+    except BaseException as error:
+        ours.end(error, INTERRUPTED if type(error).__name__ in _PUT_OFF else None)
+        raise
+    ours.end(None, None if note is None else guarded(_LIBRARY, note, ours, result))
+    return result
+
+
+def _agent_block(ctx: Any) -> Block | None:
+    name = getattr(getattr(ctx, "agent", None), "name", None)
+    return block(_LIBRARY, "agent", str(name or "agent"))
+
+
+def _model_block(asked: Any) -> Block | None:
+    detail = guarded(_LIBRARY, lambda: f"{asked.model.model_name}\0{asked.model.system}")
+    return block(_LIBRARY, "model_call", "chat", detail or "")
+
+
+def _note_run(_ours: Block, result: Any) -> str | None:
+    """Interrupted, where a run ended to have tools approved or run elsewhere."""
+    output = getattr(result, "output", None)
+    return INTERRUPTED if type(output).__name__ == "DeferredToolRequests" else None
+
+
+def _note_usage(ours: Block, response: Any) -> None:
+    usage = response.usage
+    ours.call.usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=(usage.details or {}).get("reasoning_tokens", 0),
+    )

@@ -1,0 +1,50 @@
+"""The frameworks that are tested: their versions, and what cannot be seen of them and why."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["FRAMEWORKS", "OURS", "Framework"]
+
+#: What agentmon itself needs.
+OURS: Final = (
+    "opentelemetry-sdk",
+    "wrapt",
+    "psutil",
+    "hdrhistogram",
+    "prometheus-client",
+    "opentelemetry-exporter-otlp",
+)
+
+
+class Framework(NamedTuple):
+    """
+    A framework that is tested.
+
+    Args:
+        title: What it calls itself.
+        program: Runs its agents; a file beside this one.
+        example: A file of ``examples/frameworks``.
+        newest: Packages of the newest version tested.
+        oldest: Packages of the oldest one.
+        gaps: Why a question of `conformance` is answered with no, by the question.
+    """
+
+    title: str
+    program: str
+    example: str
+    newest: tuple[str, ...]
+    oldest: tuple[str, ...]
+    gaps: dict[str, str]
+
+
+FRAMEWORKS: Final[dict[str, Framework]] = {
+    "pydantic-ai": Framework(
+        "Pydantic AI",
+        "pydantic_ai_runs.py",
+        "pydantic_ai_agents.py",
+        ("pydantic-ai-slim==2.68.0",),
+        ("pydantic-ai-slim==1.107.0",),
+        {"handoff": "It has none: an agent asks another in a tool, whose call is around it."},
+    ),
+}

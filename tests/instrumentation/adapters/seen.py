@@ -1,0 +1,143 @@
+"""Runs programs of a framework, in an environment that has it, and prints what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import agentmon
+from agentmon.instrumentation.active import ACTIVE, DETAILS
+from agentmon.instrumentation.adapters import runs
+from agentmon.instrumentation.classify import Classifier
+from agentmon.instrumentation.owned import OwnedSpans
+from agentmon.instrumentation.spending import Spending
+from agentmon.testing import Recorded, _KeepingRegistry
+from agentmon.tracing.span import LightSpan
+from agentmon.tracing.tracer import Pipeline
+
+__all__ = ["Note", "main"]
+
+Program = Callable[["Note"], Coroutine[Any, Any, None]]
+
+KINDS = ("workflow", "agent", "tool", "model", "handoff")
+
+
+class Note:
+    """What a program says of itself while it runs."""
+
+    def __init__(self, library: str, recorded: Recorded) -> None:
+        self.library = library
+        self.recorded = recorded
+        self.said: dict[str, Any] = {}
+
+    def say(self, **facts: Any) -> None:
+        """Say something, for the test to look at."""
+        self.said.update(facts)
+
+    def ended(self, kind: str) -> int:
+        """How many calls of a kind have ended by now."""
+        return len(self.recorded.calls(kind))
+
+    def open(self) -> float:
+        """Calls that were begun and have not ended."""
+        return sum(self.recorded.value(f"agentmon_{kind}_in_flight") or 0 for kind in KINDS)
+
+
+def paths(spans: list[LightSpan]) -> list[str]:
+    """Each span as a path from its root, in the order of names."""
+    by_id = {span.span_id: span for span in spans}
+
+    def path(span: LightSpan) -> str:
+        above = by_id.get(span.parent_id)
+        return span.name if above is None else f"{path(above)} > {span.name}"
+
+    return sorted(path(span) for span in spans)
+
+
+@contextmanager
+def recording() -> Iterator[tuple[Recorded, list[LightSpan]]]:
+    """Record calls, and the spans of them."""
+    registry = _KeepingRegistry(time.perf_counter_ns)
+    spans: list[LightSpan] = []
+    pipeline = Pipeline(spans.append, None, None)
+    ACTIVE.turn_on(
+        registry,
+        Classifier(),
+        OwnedSpans(pipeline),
+        mode=DETAILS,
+        spending=Spending(registry, None),
+    )
+    try:
+        yield Recorded(registry), spans
+    finally:
+        ACTIVE.turn_off()
+
+
+async def removed(plain: Program, note: Note) -> None:
+    """Nothing is recorded any more."""
+    agentmon.uninstrument(note.library)
+    try:
+        await plain(note)
+    finally:
+        agentmon.instrument(note.library)
+
+
+async def broken_adapter(plain: Program, note: Note) -> None:
+    """An error within the adapter does not reach the program."""
+    kept = runs.operation_of
+    runs.operation_of = None  # type: ignore[assignment]
+    try:
+        await plain(note)
+    finally:
+        runs.operation_of = kept
+
+
+def seen(library: str, program: Program) -> dict[str, Any]:
+    """What a program records."""
+    with recording() as (recorded, spans):
+        note = Note(library, recorded)
+        asyncio.run(program(note))
+        handoffs = [
+            [source, target, result, n]
+            for family in recorded._registry.collect()
+            if family.metric.sample == "agentmon_handoff_ended_total"
+            for labels, n in family.samples
+            for names in [dict(zip(family.metric.label_names, labels, strict=True))]
+            for source, target, result in [(names["source"], names["target"], names["result"])]
+            if n
+        ]
+        return {
+            "calls": [[each.kind, each.name, each.outcome] for each in recorded.calls()],
+            "paths": paths(spans),
+            "tokens": {
+                each: recorded.value("agentmon_model_tokens_total", token_type=each)
+                for each in ("input", "output")
+            },
+            "handoffs": handoffs,
+            "failed": recorded.value("agentmon_dropped_total", reason="adapter_failed"),
+            "open": note.open(),
+            "said": note.said,
+        }
+
+
+def main(library: str, *programs: Program) -> None:
+    """
+    Run programs, and print what they recorded.
+
+    Args:
+        library: What is instrumented.
+        programs: Each by the name of its function; one is called ``plain``.
+    """
+    agentmon.instrument(library)
+    named = {program.__name__: program for program in programs}
+    every = {
+        **named,
+        "removed": lambda note: removed(named["plain"], note),
+        "broken_adapter": lambda note: broken_adapter(named["plain"], note),
+    }
+    sys.stdout.write("\n" + json.dumps({name: seen(library, each) for name, each in every.items()}))

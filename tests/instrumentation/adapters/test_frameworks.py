@@ -1,0 +1,92 @@
+"""Frameworks of agents, the real ones, each in environments of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.instrumentation.adapters.conformance import QUESTIONS, answers, table
+from tests.instrumentation.adapters.frameworks import FRAMEWORKS, OURS
+from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.servers.processes import missing
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "frameworks" / "conformance.md"
+CACHE = Path.home() / ".cache" / "agentmon-frameworks"
+HERE = {"PYTHONPATH": str(ROOT)}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+every_framework = pytest.mark.parametrize("name", FRAMEWORKS)
+every_version = pytest.mark.parametrize("version", ["newest", "oldest"])
+
+
+@cache
+def interpreter(name: str, version: str) -> Path:
+    """A Python that has the framework, and what agentmon needs."""
+    packages = getattr(FRAMEWORKS[name], version)
+    try:
+        return environment(CACHE / f"{name}-{version}", [*packages, *OURS])
+    except EnvironmentFailed as error:
+        missing(f"{packages[0]} cannot be installed: {error}")
+        raise
+
+
+@cache
+def recorded(name: str, version: str) -> dict[str, Any]:
+    """What each program of the framework recorded."""
+    program = Path(__file__).with_name(FRAMEWORKS[name].program)
+    said = run([interpreter(name, version), program], 300, HERE)
+    told: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return told
+
+
+@every_version
+@every_framework
+def test_every_question_is_answered_with_yes_or_with_a_reason(name: str, version: str) -> None:
+    """A gap that is none any more is not claimed either."""
+    found = answers(recorded(name, version))
+    no = {question for question, answer in found.items() if not answer}
+    assert no == set(FRAMEWORKS[name].gaps)
+
+
+@every_framework
+def test_nothing_is_done_twice(name: str) -> None:
+    """A run of one agent is one call of it, two of its model and one of its tool."""
+    calls = [tuple(each) for each in recorded(name, "newest")["plain"]["calls"]]
+    assert calls.count(("agent", "solo", "ok")) == 1
+    assert calls.count(("model_call", "chat", "ok")) == 2
+    assert calls.count(("tool", "look", "ok")) == 1
+
+
+@every_framework
+def test_the_example_runs_without_a_network(name: str) -> None:
+    """And shows what was recorded."""
+    program = ROOT / "examples" / "frameworks" / FRAMEWORKS[name].example
+    said = run([interpreter(name, "newest"), program], 120, HERE)
+    assert "Your bill is right." in said
+    assert "agent billing invoke 1" in said
+    assert "tool search_orders billing" in said
+
+
+@every_framework
+def test_the_page_of_a_framework_names_its_versions(name: str) -> None:
+    """Those that are tested."""
+    page = (PAGE.parent / f"{name}.md").read_text(encoding="utf-8")
+    framework = FRAMEWORKS[name]
+    for packages in (framework.oldest, framework.newest):
+        package, _, version = packages[0].partition("==")
+        assert f"{package} {version}" in page
+
+
+def test_the_table_shows_what_was_seen() -> None:
+    """It is written by this very test, with ``CONFORMANCE=write``."""
+    page = table({name: answers(recorded(name, "newest")) for name in FRAMEWORKS})
+    if os.environ.get("CONFORMANCE") == "write":
+        PAGE.write_text(page, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page
+    assert all(words in page for words, _, _ in QUESTIONS.values())
