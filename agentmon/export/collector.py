@@ -29,7 +29,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from agentmon.export.text import edge_text, within_bucket_ns
-from agentmon.model import catalogue, snapshot
+from agentmon.model import catalogue, exemplar
 from agentmon.model.metric import Kind, Metric
 from agentmon.model.snapshot import Distribution, Family, HistogramState
 
@@ -102,7 +102,7 @@ class AgentmonCollector(Collector):
             foreign.add_metric(labels, value)
 
 
-def _exemplar(state: HistogramState, place: int, own: snapshot.Exemplar) -> Exemplar:
+def _exemplar(state: HistogramState, place: int, own: exemplar.Exemplar) -> Exemplar:
     value_s = within_bucket_ns(state, place, own.duration_ns) / 1e9
     ids = {"trace_id": f"{own.trace_id:032x}", "span_id": f"{own.span_id:016x}"}
     return Exemplar(ids, value_s, own.at_ns / 1e9)

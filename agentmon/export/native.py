@@ -24,9 +24,10 @@ from agentmon.export.wire import (
     varint_field,
     zigzag,
 )
+from agentmon.model.exemplar import Exemplar
 from agentmon.model.exponential import exponential
 from agentmon.model.metric import Kind, Metric
-from agentmon.model.snapshot import Distribution, Exemplar, Family, HistogramState, Value
+from agentmon.model.snapshot import Distribution, Family, HistogramState, Value
 
 __all__ = ["NativeRenderer", "foreign_families"]
 

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from agentmon.instrumentation.classify import GROUP, qualified_name
-from agentmon.record.failures import Failure, group_id
+from agentmon.model.failure import Failure, group_id
 
 __all__ = ["fingerprint"]
 

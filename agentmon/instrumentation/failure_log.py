@@ -17,15 +17,16 @@ from agentmon.instrumentation.active import ACTIVE
 from agentmon.instrumentation.content import exception_attributes
 from agentmon.instrumentation.correlate import present_ids
 from agentmon.model import attributes
+from agentmon.model.failure import unlocated
 from agentmon.model.outcome import TIMEOUT
 from agentmon.record.clock import epoch_offset_ns
-from agentmon.record.failures import MOST_GROUPS, unlocated
+from agentmon.record.failures import MOST_GROUPS
 from agentmon.tracing.log import WARN, LogRecord
 from agentmon.tracing.span import Library
 
 if TYPE_CHECKING:
     from agentmon.instrumentation.span import OpenSpan
-    from agentmon.record.failures import Failure
+    from agentmon.model.failure import Failure
     from agentmon.record.recorder import Recorder
 
 __all__ = ["LIBRARY", "FailureLog"]

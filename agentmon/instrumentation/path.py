@@ -7,7 +7,6 @@ Everything here is pure: intervals in, sums out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 __all__ = [
@@ -105,12 +104,11 @@ class Node:
             waiting.extend(node.children)
 
 
-@dataclass(slots=True)
 class Split:
     """
     Where the time of a run went.
 
-    Args:
+    Attributes:
         path: Time on the critical path, by whose it is and its kind.
         work_ns: Time that all worked, together.
         fan_out_ns: Time of parallel branches.
@@ -118,11 +116,14 @@ class Split:
         lost: Whether calls of the run were not remembered.
     """
 
-    path: dict[Share, int] = field(default_factory=dict)
-    work_ns: int = 0
-    fan_out_ns: int = 0
-    straggler_ns: int = 0
-    lost: bool = False
+    __slots__ = ("fan_out_ns", "lost", "path", "straggler_ns", "work_ns")
+
+    def __init__(self) -> None:
+        self.path: dict[Share, int] = {}
+        self.work_ns = 0
+        self.fan_out_ns = 0
+        self.straggler_ns = 0
+        self.lost = False
 
     def _add(self, share: Share, ns: int) -> None:
         if ns > 0:

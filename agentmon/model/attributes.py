@@ -12,7 +12,6 @@ named ``agentmon.*``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
@@ -91,7 +90,6 @@ FACTS: Final[dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
 class Conventions:
     """
     One generation of the conventions, or both.
@@ -100,7 +98,8 @@ class Conventions:
         generation: Which.
     """
 
-    generation: Generation = DEFAULT_GENERATION
+    def __init__(self, generation: Generation = DEFAULT_GENERATION) -> None:
+        self.generation = generation
 
     @property
     def _old(self) -> bool:

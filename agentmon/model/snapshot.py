@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from agentmon.model.buckets import Layout
+from agentmon.model.exemplar import Exemplar
 from agentmon.model.metric import Metric
 from agentmon.model.outcome import OUTCOMES
 from agentmon.model.statistics import Statistics
@@ -21,7 +22,6 @@ __all__ = [
     "Cells",
     "Distribution",
     "ErrorGroup",
-    "Exemplar",
     "Family",
     "HistogramState",
     "OperationSnapshot",
@@ -30,23 +30,6 @@ __all__ = [
     "Snapshot",
     "Value",
 ]
-
-
-class Exemplar(NamedTuple):
-    """
-    A call whose trace can be looked at.
-
-    Args:
-        trace_id: Id of the trace.
-        span_id: Id of the call's span.
-        duration_ns: How long it took.
-        at_ns: When it ended, in nanoseconds since 1970.
-    """
-
-    trace_id: int
-    span_id: int
-    duration_ns: int
-    at_ns: int
 
 
 class Cells(NamedTuple):

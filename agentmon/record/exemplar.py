@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from agentmon.model.snapshot import Exemplar
+from agentmon.model.exemplar import Exemplar
 
 __all__ = ["Examples", "Found", "TracedSpan"]
 

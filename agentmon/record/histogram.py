@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from agentmon.model.buckets import Layout
-from agentmon.model.snapshot import Cells, Exemplar, HistogramState
+from agentmon.model.exemplar import Exemplar
+from agentmon.model.snapshot import Cells, HistogramState
 from agentmon.record.batch import Batch
 
 __all__ = ["Histogram"]

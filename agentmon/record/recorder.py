@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from threading import RLock
 
     from agentmon.model.buckets import Layout
+    from agentmon.model.failure import Failure
     from agentmon.record.clock import Clock
     from agentmon.record.declaration import Declaration, Scope
     from agentmon.record.exemplar import Examples, Found
-    from agentmon.record.failures import Failure
     from agentmon.record.series import Series
     from agentmon.record.shared.journal import Journal
     from agentmon.record.shared.sharing import Sharing

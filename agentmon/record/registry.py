@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
+from agentmon.model.failure import unlocated
 from agentmon.model.metric import OVERFLOW, Label
 from agentmon.model.outcome import ERROR, OK, OUTCOMES, TIMEOUT
 from agentmon.model.snapshot import ByOutcome, CallRecord, ErrorGroup, Family, Sample, Snapshot
 from agentmon.record.clock import Clock, epoch_offset_ns
 from agentmon.record.declaration import Declaration, Scope
-from agentmon.record.failures import MOST_GROUPS, FailureTable, unlocated
+from agentmon.record.failures import MOST_GROUPS, FailureTable
 from agentmon.record.limits import MAX_SERIES
 from agentmon.record.recorder import Detail, Recorder
 from agentmon.record.series import Series

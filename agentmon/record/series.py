@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from agentmon.model.exemplar import Exemplar
 from agentmon.model.outcome import OUTCOMES
-from agentmon.model.snapshot import Exemplar, OperationSnapshot
+from agentmon.model.snapshot import OperationSnapshot
 from agentmon.model.statistics import Statistics, merge
 from agentmon.record.histogram import Histogram
 from agentmon.record.window import WINDOWS, Windows

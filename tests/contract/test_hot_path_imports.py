@@ -45,6 +45,7 @@ def test_import_loads_nothing_heavy() -> None:
     """Importing agentmon loads no SDK, gRPC, numpy, asyncio, server or client library itself."""
     heavy = {"asyncio", "grpc", "http.server", "numpy", "opentelemetry.sdk", "prometheus_client"}
     heavy |= {"google.protobuf", "hdrh", "psutil", "selenium", "wrapt"}
+    heavy |= {"agentmon.model.catalogue", "agentmon.model.snapshot", "agentmon.record.registry"}
     assert not heavy & (_loaded("agentmon") - _loaded("opentelemetry.trace"))
 
 

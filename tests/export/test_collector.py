@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 from agentmon.export.collector import AgentmonCollector, ProcessMetrics
 from agentmon.model import catalogue
 from agentmon.model.buckets import Layout
+from agentmon.model.exemplar import Exemplar
 from agentmon.model.metric import Metric
-from agentmon.model.snapshot import Exemplar, Family, HistogramState
+from agentmon.model.snapshot import Family, HistogramState
 from tests.export.recording import SECOND, TRIAGE, filled, record
 
 AGENT = {"agent": "triage", "operation": "invoke"}

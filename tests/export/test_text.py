@@ -20,8 +20,9 @@ from agentmon.export.collector import AgentmonCollector
 from agentmon.export.text import Renderer, edge_text, seconds_text
 from agentmon.model.buckets import Layout
 from agentmon.model.catalogue import OPERATIONS
+from agentmon.model.exemplar import Exemplar
 from agentmon.model.metric import Kind, Label, Metric, Unit
-from agentmon.model.snapshot import ByOutcome, Exemplar, Family, HistogramState
+from agentmon.model.snapshot import ByOutcome, Family, HistogramState
 
 AGENT = Label("agent", "Agent.", 10)
 OUTCOME = Label("outcome", "Outcome.", 5)

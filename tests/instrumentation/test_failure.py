@@ -21,8 +21,8 @@ import pytest
 import agentmon
 from agentmon.instrumentation.active import ACTIVE
 from agentmon.instrumentation.failure import fingerprint
+from agentmon.model.failure import Failure
 from agentmon.model.snapshot import ErrorGroup
-from agentmon.record.failures import Failure
 from agentmon.testing import Recorded
 from tests.instrumentation.recording import recording
 

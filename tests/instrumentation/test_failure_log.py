@@ -22,9 +22,9 @@ from agentmon.instrumentation.classify import Classifier
 from agentmon.instrumentation.failure_log import FailureLog
 from agentmon.instrumentation.owned import OwnedSpans
 from agentmon.model.buckets import Layout
+from agentmon.model.failure import Failure
 from agentmon.model.outcome import ERROR
 from agentmon.record.declaration import Declaration
-from agentmon.record.failures import Failure
 from agentmon.record.registry import Registry
 from agentmon.testing import ManualClock
 from agentmon.tracing.log import LogRecord

@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, SamplingResul
 
 import agentmon
 from agentmon.model.buckets import Layout
-from agentmon.model.snapshot import Exemplar, HistogramState
+from agentmon.model.exemplar import Exemplar
+from agentmon.model.snapshot import HistogramState
 from agentmon.record.exemplar import Examples, Found
 from agentmon.record.histogram import Histogram
 from agentmon.tracing.sampling import Sampler

@@ -7,10 +7,11 @@ import time
 import pytest
 
 from agentmon.model.buckets import Layout
+from agentmon.model.failure import Failure, group_id
 from agentmon.model.outcome import ERROR, TIMEOUT
 from agentmon.model.snapshot import ErrorGroup, Family
 from agentmon.record.declaration import Declaration
-from agentmon.record.failures import MOST_GROUPS, Failure, FailureTable, group_id
+from agentmon.record.failures import MOST_GROUPS, FailureTable
 from agentmon.record.registry import Registry
 from agentmon.testing import ManualClock
 

@@ -14,12 +14,13 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any
 
 from agentmon.model import catalogue
+from agentmon.model.failure import Failure, unlocated
 from agentmon.model.metric import OVERFLOW, Across, Kind, Metric
 from agentmon.model.outcome import OK, TIMEOUT
 from agentmon.model.snapshot import Family, Snapshot
 from agentmon.record.batch import Batch
 from agentmon.record.clock import epoch_offset_ns
-from agentmon.record.failures import Failure, Row, unlocated
+from agentmon.record.failures import Row
 from agentmon.record.histogram import Histogram
 from agentmon.record.registry import Registry, agent_of
 from agentmon.record.series import Series
