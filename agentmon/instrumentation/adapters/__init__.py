@@ -26,6 +26,7 @@ __all__ = ["ADAPTERS", "instrument", "uninstrument"]
 #: What can be instrumented: the module whose import it waits for, and the one of ours.
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "aiohttp": ("aiohttp", "aiohttp"),
+    "google-adk": ("google.adk.runners", "google_adk"),
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
     "openai-agents": ("agents.tracing", "openai_agents"),
@@ -51,9 +52,9 @@ def instrument(*libraries: str, names: Mapping[str, str] | None = None) -> None:
     changes nothing but the names.
 
     Args:
-        libraries: ``aiohttp``, ``httpx``, ``langchain`` (LangGraph is a part of it),
-            ``openai-agents``, ``pydantic-ai``, ``redis``, ``requests``, ``sqlalchemy``,
-            ``sqlite3``, or ``auto`` for all of them.
+        libraries: Names of `ADAPTERS`: of clients, such as ``httpx`` and ``sqlalchemy``, and of
+            frameworks of agents, such as ``langchain`` (LangGraph is a part of it) and
+            ``openai-agents``; or ``auto`` for all of them.
         names: What to call dependencies instead of what they are called by default, such as
             ``{"127.0.0.1:5432": "orders-db"}``; they are added to those given before.
 

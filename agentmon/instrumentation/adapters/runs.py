@@ -161,6 +161,11 @@ class Runs:
         if handed is not None:
             handed.end(error=error, outcome=outcome)
 
+    def within(self, run_id: object) -> list[object]:
+        """Ids of the runs that have begun within a run and not ended, the innermost first."""
+        inner = [each for each, one in self._runs.items() if one.above == run_id]
+        return [each for one in inner for each in (*self.within(one), one)]
+
     def hand_over(self, within: object, source: str, target: str) -> None:
         """Begin a handoff; the next agent of that name within the run takes it."""
         run = self._runs.get(within)

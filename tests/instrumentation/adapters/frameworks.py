@@ -47,4 +47,12 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("pydantic-ai-slim==1.107.0",),
         {"handoff": "It has none: an agent asks another in a tool, whose call is around it."},
     ),
+    "google-adk": Framework(
+        "Google ADK",
+        "google_adk_runs.py",
+        "google_adk_agents.py",
+        ("google-adk==2.13.0",),
+        ("google-adk==1.16.0",),
+        {},
+    ),
 }
