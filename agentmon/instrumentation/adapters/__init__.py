@@ -25,16 +25,20 @@ __all__ = ["ADAPTERS", "instrument", "uninstrument"]
 
 #: What can be instrumented: the module whose import it waits for, and the one of ours.
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
+    "agent-framework": ("agent_framework", "agent_framework"),
     "aiohttp": ("aiohttp", "aiohttp"),
+    "crewai": ("crewai.events.event_bus", "crewai"),
     "google-adk": ("google.adk.runners", "google_adk"),
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
     "openai-agents": ("agents.tracing", "openai_agents"),
+    "psycopg": ("psycopg", "psycopg"),
+    "psycopg2": ("psycopg2", "psycopg2"),
     "pydantic-ai": ("pydantic_ai.agent", "pydantic_ai"),
     "redis": ("redis", "redis"),
     "requests": ("requests", "requests"),
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
-    "sqlite3": ("sqlite3", "dbapi"),
+    "sqlite3": ("sqlite3", "sqlite"),
 }
 _AUTO: Final = "auto"
 

@@ -47,7 +47,7 @@ NAMES: dict[str, str] = {}
 
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-_PORTS: Final = {"http": 80, "https": 443, "redis": 6379}
+_PORTS: Final = {"http": 80, "https": 443, "postgresql": 5432, "redis": 6379}
 
 #: Whether the present context is within an instrumented client, which may use another.
 _within: ContextVar[bool] = ContextVar("agentmon_within_client", default=False)

@@ -96,8 +96,7 @@ class Journal:
         base, slots = self._fixed[BASE], self.slots
         if base or self._upcoming is None:
             # Behind the base is what readers look at: there are gaps, and words that came since.
-            free = [*range(base), *sorted(self._lifted)]
-            self._free = range(JOURNAL_WORDS) if len(free) == JOURNAL_WORDS else free
+            self._free = [*range(base), *sorted(self._lifted)] if self._lifted else range(base)
             self._upcoming = _one_by_one(self._free)
             slots[:base] = array("Q", bytes(8 * base))
             Lock().acquire()  # keeps processors from changing the order of what is stored
