@@ -24,15 +24,22 @@ class Block:
     Args:
         library: For what is said of errors.
         call: Begun, and not current yet.
+        handed: The handoff that it is the work of, which ends with it.
     """
 
-    __slots__ = ("_before", "_library", "_open", "call")
+    __slots__ = ("_before", "_handed", "_library", "_open", "call")
 
-    def __init__(self, library: str, call: Call) -> None:
+    def __init__(self, library: str, call: Call, handed: Call | None = None) -> None:
         self._library = library
         self._open = True
+        self._handed = handed
         self.call = call
         self._before: Before | None = activate(call)
+
+    def leave(self) -> None:
+        """Have it no longer be current, while it goes on: a stream gives way to its reader."""
+        before, self._before = self._before, None
+        guarded(self._library, deactivate, self.call, before)
 
     def end(self, error: BaseException | None = None, outcome: str | None = None) -> None:
         """End it, once; what goes wrong with that is counted."""
@@ -45,9 +52,13 @@ class Block:
             deactivate(self.call, self._before)
         finally:
             self.call.end(error=error, outcome=outcome)
+            if self._handed is not None:
+                self._handed.end(error=error, outcome=outcome)
 
 
-def block(library: str, kind: str, name: str, detail: str = "") -> Block | None:
+def block(
+    library: str, kind: str, name: str, detail: str = "", handed: Call | None = None
+) -> Block | None:
     """
     Begin a call within the one that is current.
 
@@ -56,14 +67,16 @@ def block(library: str, kind: str, name: str, detail: str = "") -> Block | None:
         kind: Of the operation.
         name: Of the operation.
         detail: As `runs.operation_of` takes it.
+        handed: The handoff that it is the work of, instead of what is current.
 
     Returns:
         None while recording is off, and where something of ours failed.
     """
     if ACTIVE.mode is OFF:
         return None
-    return guarded(library, _begun, library, kind, name, detail)
+    return guarded(library, _begun, library, kind, name, detail, handed)
 
 
-def _begun(library: str, kind: str, name: str, detail: str) -> Block:
-    return Block(library, runs.operation_of(kind, name, detail).begin())
+def _begun(library: str, kind: str, name: str, detail: str, handed: Call | None) -> Block:
+    call = runs.operation_of(kind, name, detail).begin(parent=handed)
+    return Block(library, call, handed)

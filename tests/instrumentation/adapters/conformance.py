@@ -129,7 +129,8 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
         "Waiting for a human is an interruption and no error",
         "interrupted",
         lambda told: (
-            _ended(told, "interrupted", "agent", "interrupted") and _no_errors(told, "interrupted")
+            any(each[2] == "interrupted" for each in told["interrupted"]["calls"])
+            and _no_errors(told, "interrupted")
         ),
     ),
     "handoff": (

@@ -47,6 +47,14 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("pydantic-ai-slim==1.107.0",),
         {"handoff": "It has none: an agent asks another in a tool, whose call is around it."},
     ),
+    "crewai": Framework(
+        "CrewAI",
+        "crewai_runs.py",
+        "crewai_agents.py",
+        ("crewai==1.15.30",),
+        ("crewai==1.15.0",),
+        {},
+    ),
     "google-adk": Framework(
         "Google ADK",
         "google_adk_runs.py",

@@ -127,7 +127,7 @@ def seen(library: str, program: Program) -> dict[str, Any]:
 
 def main(library: str, *programs: Program) -> None:
     """
-    Run programs, and print what they recorded.
+    Run programs, all or those that the command line names, and print what they recorded.
 
     Args:
         library: What is instrumented.
@@ -140,4 +140,5 @@ def main(library: str, *programs: Program) -> None:
         "removed": lambda note: removed(named["plain"], note),
         "broken_adapter": lambda note: broken_adapter(named["plain"], note),
     }
-    sys.stdout.write("\n" + json.dumps({name: seen(library, each) for name, each in every.items()}))
+    wanted = sys.argv[1:] or list(every)
+    sys.stdout.write("\n" + json.dumps({name: seen(library, every[name]) for name in wanted}))
