@@ -76,7 +76,10 @@ class Call:
         are counted in ``agentmon_dropped_total{reason="ended_twice"}``.
     """
 
-    __slots__ = ("parent", "recorder", "resume")
+    __slots__ = ("answered", "parent", "recorder", "resume")
+
+    #: Set once the first part of the answer of a model is there.
+    answered: bool
 
     #: The call around it, until it ends: so that a chain of tasks does not keep all its ancestors.
     parent: Call | None
@@ -137,7 +140,7 @@ class Call:
         registry = ACTIVE.registry
         if recorder.series.metrics.kind != "model_call":
             if registry is not None:
-                registry.drop("usage_outside_model_call", 1)
+                registry.drop("outside_model_call", 1)
             return
         # Each with what it is a part of. A part by itself cannot be judged: the whole may have been
         # noted before.
@@ -161,6 +164,25 @@ class Call:
         recorder.press()
         if kept and ACTIVE.spending is not None:
             ACTIVE.spending.note(recorder, kept)
+
+    def first_output(self) -> None:
+        """
+        Note that the first part of what a model answers is there, of an answer that is streamed.
+
+        What is noted again changes nothing. Of decorated generators it is known by itself.
+        """
+        registry, recorder = ACTIVE.registry, self.recorder
+        begun_ns = recorder.live.get(self)
+        if registry is None or begun_ns is None or hasattr(self, "answered"):
+            return
+        if recorder.series.metrics.kind != "model_call":
+            registry.drop("outside_model_call", 1)
+            return
+        from agentmon.model.catalogue.operations import MODEL_FIRST_OUTPUT  # noqa: PLC0415  # heavy
+
+        self.answered = True
+        waited_ns = ACTIVE.clock() - begun_ns
+        registry.signals.observe(MODEL_FIRST_OUTPUT, recorder.series.labels, waited_ns)
 
     def rate_limited(self) -> None:
         """
@@ -320,6 +342,9 @@ class Idle(Call):
         cache_write_tokens: int = 0,
         reasoning_tokens: int = 0,
     ) -> None:
+        """Nothing is noted."""
+
+    def first_output(self) -> None:
         """Nothing is noted."""
 
     def rate_limited(self) -> None:

@@ -73,8 +73,9 @@ class Site:
             and not ACTIVE.heeded
             and ACTIVE.metering is None
             and not self.seen
-            # Whose successes say that it is up; and it takes long compared with this.
-            and self.declaration.kind != "dependency"
+            # Whose successes say that it is up, or whose answers begin before they end; and both
+            # take long compared with this.
+            and self.declaration.kind not in {"dependency", "model_call"}
         )
         self.fast = self._unwatched if fast else {}
 

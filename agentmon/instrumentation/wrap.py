@@ -252,6 +252,7 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
         if ACTIVE.content is not None and call.kind == "tool":
             ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
+        streaming = call.kind == "model_call"
         meter = _meter(call)
         sent: Any = None
         thrown: BaseException | None = None
@@ -265,6 +266,9 @@ def _wrap_generator_function(site: Site, fn: Callable[..., Any]) -> Callable[...
                     result = stop.value
                     break
                 thrown = None
+                if streaming:
+                    call.first_output()
+                    streaming = False
                 try:
                     sent = yield item
                 except BaseException as error:  # noqa: BLE001  # the generator decides
@@ -288,6 +292,7 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
         if ACTIVE.content is not None and call.kind == "tool":
             ACTIVE.content.arguments(call, fn, args, kwargs)
         standing = Standing(call)
+        streaming = call.kind == "model_call"
         meter = _meter(call)
         sent: Any = None
         thrown: BaseException | None = None
@@ -303,6 +308,9 @@ def _wrap_async_generator_function(site: Site, fn: Callable[..., Any]) -> Callab
                 except StopAsyncIteration:
                     break
                 thrown = None
+                if streaming:
+                    call.first_output()
+                    streaming = False
                 try:
                     sent = yield item
                 except BaseException as error:  # noqa: BLE001  # the generator decides

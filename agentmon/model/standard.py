@@ -21,7 +21,12 @@ from agentmon.model.attributes import (
     WORKFLOW_NAME,
     Generation,
 )
-from agentmon.model.catalogue.operations import MODEL_CALL_TOKENS, OPERATIONS, TOKEN_EDGES
+from agentmon.model.catalogue.operations import (
+    MODEL_CALL_TOKENS,
+    MODEL_FIRST_OUTPUT,
+    OPERATIONS,
+    TOKEN_EDGES,
+)
 from agentmon.model.metric import Metric
 
 __all__ = ["ERROR_TYPES", "STANDARD", "Standard", "of_generation"]
@@ -114,6 +119,19 @@ STANDARD: Final = (
         _MODEL,
         _CALL_EDGES,
         old=False,
+    ),
+    *(
+        Standard(
+            f"gen_ai.client.{noun}.time_to_first_chunk",
+            "s",
+            "Time to the first part of a model's answer that is streamed.",
+            MODEL_FIRST_OUTPUT,
+            _MODEL,
+            _CALL_EDGES,
+            old=noun == "operation",
+            new=noun == "inference",
+        )
+        for noun in ("operation", "inference")
     ),
     Standard(
         "gen_ai.client.token.usage",

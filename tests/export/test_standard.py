@@ -39,6 +39,7 @@ NAMES = {
         "gen_ai.invoke_workflow.duration",
         "gen_ai.execute_tool.duration",
         "gen_ai.client.operation.duration",
+        "gen_ai.client.operation.time_to_first_chunk",
         "gen_ai.client.token.usage",
     },
     "genai-0.1": {
@@ -46,6 +47,7 @@ NAMES = {
         "gen_ai.invoke_workflow.duration",
         "gen_ai.execute_tool.duration",
         "gen_ai.client.inference.duration",
+        "gen_ai.client.inference.time_to_first_chunk",
         "gen_ai.client.inference.operation.input_tokens",
         "gen_ai.client.inference.operation.output_tokens",
     },
@@ -61,7 +63,10 @@ def work() -> None:
 
     @agentmon.model_call("chat", model="m", provider="p")
     def ask() -> None:
-        agentmon.usage(input_tokens=100, output_tokens=7)
+        call = agentmon.current()
+        assert call is not None
+        call.first_output()
+        call.usage(input_tokens=100, output_tokens=7)
 
     @agentmon.agent("a")
     def run(*, fail: bool = False) -> None:
@@ -313,6 +318,11 @@ def test_a_real_store_takes_them_by_otlp(tmp_path: Path) -> None:
             ("gen_ai_invoke_agent_duration_seconds", "agentmon_agent_duration_seconds", 3),
             ("gen_ai_execute_tool_duration_seconds", "agentmon_tool_duration_seconds", 3),
             ("gen_ai_client_operation_duration_seconds", "agentmon_model_duration_seconds", 3),
+            (
+                "gen_ai_client_operation_time_to_first_chunk_seconds",
+                "agentmon_model_first_output_seconds",
+                3,
+            ),
             ("gen_ai_invoke_workflow_duration_seconds", "agentmon_workflow_duration_seconds", 1),
             ("gen_ai_client_token_usage", "agentmon_model_call_tokens", 6),
         ):

@@ -264,7 +264,7 @@ def test_usage_outside_a_model_call_is_counted(recorded: Recorded) -> None:
     """Tokens reported on an agent are not kept, and that is counted."""
     with agentmon.agent("a") as call:
         call.usage(input_tokens=5)
-    assert _dropped(recorded, "usage_outside_model_call") == 1
+    assert _dropped(recorded, "outside_model_call") == 1
     assert recorded.value("agentmon_model_tokens_total") is None
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "KINDS",
     "METRICS",
     "MODEL_CALL_TOKENS",
+    "MODEL_FIRST_OUTPUT",
     "MODEL_TOKENS",
     "OPERATIONS",
     "TOKEN_EDGES",
@@ -252,6 +253,15 @@ MODEL_TOKENS = Metric(
 #: Those that the conventions for generative AI recommend.
 TOKEN_EDGES = tuple(float(4**n) for n in range(14))
 
+MODEL_FIRST_OUTPUT = Metric(
+    "model_first_output",
+    Kind.HISTOGRAM,
+    Unit.SECONDS,
+    "Time from the start of model calls that stream to the first part of the answer.",
+    (OPERATION, MODEL, PROVIDER, AGENT),
+    serves=(_TRACED,),
+)
+
 MODEL_CALL_TOKENS = Metric(
     "model_call_tokens",
     Kind.HISTOGRAM,
@@ -267,6 +277,7 @@ MODEL_CALL_TOKENS = Metric(
 METRICS = (
     *(metric for operation in OPERATIONS.values() for metric in operation.metrics),
     MODEL_TOKENS,
+    MODEL_FIRST_OUTPUT,
     MODEL_CALL_TOKENS,
     ERROR_GROUP,
     ERROR_GROUP_FIRST_SEEN,

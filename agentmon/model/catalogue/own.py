@@ -33,7 +33,8 @@ DROP_REASONS: dict[str, str] = {
     "invalid_usage": "A number of tokens was no whole number of 0 or more; it was not counted.",
     "outside_dependency": "A rate limit or a wait for a pool was reported on something that is no "
     "dependency.",
-    "usage_outside_model_call": "Tokens were reported on something that is no model call.",
+    "outside_model_call": "Tokens or a first output were reported on something that is no "
+    "model call.",
     "aftermath_failed": "What follows from a failure could not be worked out: its cause, and the "
     "errors and outages of which it is part; the call itself was recorded.",
     "adapter_failed": "agentmon's part of an instrumented library failed; the library went on.",

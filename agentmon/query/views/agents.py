@@ -29,6 +29,15 @@ VIEWS: Final = (
         lambda ask: ask.rate(catalogue.MODEL_TOKENS, ("agent", "token_type")),
     ),
     View(
+        "model-first-output",
+        "Time to the first output, p90",
+        "Within what time does 90 % of what each model streams begin?",
+        Measure.SECONDS,
+        ("model",),
+        lambda ask: ask.quantile(0.9, catalogue.MODEL_FIRST_OUTPUT, ("model",)),
+        better="less",
+    ),
+    View(
         "error-groups",
         "Error groups",
         "Which failures are alike, and how often did each come?",
