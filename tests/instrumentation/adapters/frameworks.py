@@ -47,6 +47,14 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("pydantic-ai-slim==1.107.0",),
         {"handoff": "It has none: an agent asks another in a tool, whose call is around it."},
     ),
+    "agent-framework": Framework(
+        "Microsoft Agent Framework",
+        "agent_framework_runs.py",
+        "agent_framework_agents.py",
+        ("agent-framework-core==1.23.0", "agent-framework-orchestrations==1.4.0"),
+        ("agent-framework-core==1.9.0", "agent-framework-orchestrations==1.0.1"),
+        {},
+    ),
     "crewai": Framework(
         "CrewAI",
         "crewai_runs.py",
