@@ -27,6 +27,7 @@ __all__ = ["ADAPTERS", "instrument", "uninstrument"]
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "agent-framework": ("agent_framework", "agent_framework"),
     "aiohttp": ("aiohttp", "aiohttp"),
+    "autogen": ("autogen_agentchat.agents", "autogen"),
     "crewai": ("crewai.events.event_bus", "crewai"),
     "google-adk": ("google.adk.runners", "google_adk"),
     "httpx": ("httpx", "httpx"),

@@ -55,6 +55,14 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("agent-framework-core==1.9.0", "agent-framework-orchestrations==1.0.1"),
         {},
     ),
+    "autogen": Framework(
+        "AutoGen",
+        "autogen_runs.py",
+        "autogen_agents.py",
+        ("autogen-agentchat==0.7.5", "autogen-ext==0.7.5"),
+        ("autogen-agentchat==0.7.1", "autogen-ext==0.7.1"),
+        {},
+    ),
     "crewai": Framework(
         "CrewAI",
         "crewai_runs.py",
