@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from agentmon.errors import ConfigError, DeclarationError, EndpointError, PushError
 from agentmon.instrumentation.active import ACTIVE, OFF
+from agentmon.instrumentation.adapters import AUTO, instrument
 from agentmon.instrumentation.classify import Classifier
 from agentmon.model.attributes import Conventions
 from agentmon.record.limits import MAX_SERIES
@@ -64,6 +65,7 @@ __all__ = [
     "push",
     "remove_health_check",
     "shutdown",
+    "stand_in",
     "statistics",
     "watch_loop",
     "wsgi_app",
@@ -113,6 +115,8 @@ class _Runtime:
         self.checker: Checker | None = None
         self.member: Member | None = None
         self.hooked = False
+        #: Whether it is only the environment that has said how, until the program does.
+        self.standing_in = False
         self.doubted: set[str] = set()
 
 
@@ -246,12 +250,14 @@ def configure(
                 "agentmon.testing.capture() is recording: call configure() before it or after it"
             )
         if _runtime.settings is not None:
-            if _runtime.settings != settings:
+            if _runtime.settings == settings:
+                return
+            if not _runtime.standing_in:
                 raise ConfigError(
                     "agentmon is configured already, with other settings: call "
                     "agentmon.shutdown() first"
                 )
-            return
+            shutdown()
         if settings.enabled:
             try:
                 _start(settings)
@@ -259,10 +265,27 @@ def configure(
                 _leave()
                 raise
         _runtime.settings = settings
+        _runtime.standing_in = False
         for name, doubt in doubts(os.environ).items():
             if name not in _runtime.doubted:
                 _runtime.doubted.add(name)
                 logger.warning("agentmon: the variable %s %s", name, doubt)
+
+
+def stand_in() -> None:
+    """
+    Start recording as the environment says, until the program itself calls `configure`.
+
+    Libraries are measured by themselves: those that the environment names, by default all.
+
+    Raises:
+        ConfigError: If a variable cannot be used.
+        EndpointError: If the address cannot be had.
+    """
+    configure()
+    _runtime.standing_in = True
+    if _runtime.settings is not None and _runtime.settings.enabled:
+        instrument(*_runtime.settings.instrument or (AUTO,))
 
 
 def _start(settings: Settings) -> None:
@@ -315,6 +338,8 @@ def _start(settings: Settings) -> None:
         events=events,
         spending=_spending(settings, registry),
     )
+    if settings.instrument:
+        instrument(*settings.instrument)
     if _runtime.checked:
         _run_checks()
     if not _runtime.hooked:

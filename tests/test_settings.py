@@ -57,6 +57,7 @@ SECRET = "hunter2"  # noqa: S105  # it is none
 PRICES = str(max(price_files._FOLDER.glob("*.json")))
 
 TEXTS: dict[str, tuple[str, Any]] = {
+    "AGENTMON_INSTRUMENT": ("httpx, redis", ("httpx", "redis")),
     "AGENTMON_PRICES": (PRICES, price_files.table(PRICES)),
     "AGENTMON_USER_KEY": ("k" * 16, b"k" * 16),
     "AGENTMON_DISABLED": ("yes", True),
@@ -208,7 +209,7 @@ def test_defaults_of_the_table_are_in_force() -> None:
     assert settings.constant_labels == {}
     for each in SETTINGS:
         if each.name not in (".disabled", "service", "region", "digits", "buckets"):
-            assert getattr(settings, each.name) == each.default, each.name
+            assert getattr(settings, each.last) == each.default, each.name
     standing = Owned(to=owned().to, logs=owned().logs)
     assert owned() == standing
     assert standing.limits == Limits()

@@ -34,6 +34,7 @@ class Settings:
 
     Args:
         enabled: Whether anything is recorded.
+        instrument: Libraries that are measured by themselves.
         service: Name of the service; a label of every sample.
         region: Where it runs; a label of every sample.
         serve: Address to serve on, or None.
@@ -66,6 +67,7 @@ class Settings:
     """
 
     enabled: bool = True
+    instrument: tuple[str, ...] = ()
     service: str = ""
     region: str = ""
     serve: str | None = None
@@ -117,6 +119,7 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
     found = {each.name: find(each, given.get(each.name), environ) for each in SETTINGS}
     values = {name: each.value for name, each in found.items()}
     disabled = values.pop(".disabled")
+    instrument = values.pop(".instrument")
     digits, buckets = values.pop("digits"), values.pop("buckets")
     layout = Layout(digits=digits, edges_s=EDGES_S if buckets is None else buckets)
     values["serve"] = values["serve"] or None  # an empty argument is an answer
@@ -127,6 +130,7 @@ def resolve(environ: Mapping[str, str], arguments: Mapping[str, object] | None =
     sends = isinstance(values["traces"], Owned) or values["push"]
     return Settings(
         enabled=not disabled,
+        instrument=instrument,
         layout=layout,
         resource=find(RESOURCE, None, environ).value if sends else {},
         sdk_disabled=sdk_disabled,

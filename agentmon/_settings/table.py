@@ -80,6 +80,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Record nothing and serve nothing.",
     ),
     Setting(
+        name=".instrument",
+        variables={"AGENTMON_INSTRUMENT": v.listed},
+        check=v.libraries_of,
+        default=(),
+        allowed="auto, or what `instrument()` takes; several separated by commas",
+        shown="none; of `agentmon run` auto",
+        help="Libraries that are [measured by themselves](../run.md), from `configure()` on.",
+    ),
+    Setting(
         name="service",
         variables={
             "AGENTMON_SERVICE": v.just,

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from agentmon.errors import ConfigError
+from agentmon.instrumentation.adapters import ADAPTERS, AUTO
 from agentmon.tracing.limits import Limits
 from agentmon.tracing.options import Traces
 
@@ -40,6 +41,7 @@ __all__ = [
     "items_of",
     "just",
     "key_of",
+    "libraries_of",
     "limit_of",
     "limits_of",
     "listed",
@@ -337,6 +339,14 @@ def prices_of(value: object) -> object:
     from agentmon._settings.prices import table  # noqa: PLC0415  # reads files
 
     return table(value)
+
+
+def libraries_of(value: object) -> tuple[str, ...]:
+    """Names of libraries that can be measured by themselves."""
+    names = items_of(value)
+    if not {AUTO, *ADAPTERS}.issuperset(names):
+        _refuse()
+    return names
 
 
 def key_of(value: object) -> bytes:

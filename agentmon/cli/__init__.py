@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agentmon._version import __version__
-from agentmon.cli import ask, build, collect, config, routes, serve, top
+from agentmon.cli import ask, build, collect, config, routes, run, serve, top
 
 __all__ = ["main"]
 
-_COMMANDS = (top, serve, ask, collect, config, build, routes)
+_COMMANDS = (run, top, serve, ask, collect, config, build, routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments cannot be used.
     """
     chosen = _parser().parse_args(arguments)
+    do: Callable[[argparse.Namespace], int] = chosen.run
+    if do is run.start:  # nothing of ours stands around somebody else's program
+        return do(chosen)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows question marks
             stream.reconfigure(errors="replace")
     try:
-        run: Callable[[argparse.Namespace], int] = chosen.run
-        return run(chosen)
+        return do(chosen)
     except BrokenPipeError:
         # Whoever read the output has enough; the interpreter shall not complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agentmon.instrumentation.adapters.patch import Patches
 
-__all__ = ["ADAPTERS", "instrument", "uninstrument"]
+__all__ = ["ADAPTERS", "AUTO", "instrument", "uninstrument"]
 
 #: What can be instrumented: the module whose import it waits for, and the one of ours.
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
@@ -41,7 +41,8 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "sqlalchemy": ("sqlalchemy", "sqlalchemy"),
     "sqlite3": ("sqlite3", "sqlite"),
 }
-_AUTO: Final = "auto"
+#: Stands for all of them.
+AUTO: Final = "auto"
 
 _lock = RLock()
 #: What was wrapped, by the library; None while it is waited for.
@@ -93,7 +94,7 @@ def uninstrument(*libraries: str) -> None:
         DeclarationError: If a library is not known.
     """
     with _lock:
-        for library in _expanded("uninstrument", libraries or (_AUTO,)):
+        for library in _expanded("uninstrument", libraries or (AUTO,)):
             patches = _wanted.pop(library, None)
             if patches is not None:
                 patches.undo()
@@ -101,11 +102,11 @@ def uninstrument(*libraries: str) -> None:
 
 def _expanded(declaring: str, libraries: tuple[str, ...]) -> list[str]:
     if not libraries:
-        raise DeclarationError(f"{declaring}: got no library, allowed {_AUTO}, {_known()}")
+        raise DeclarationError(f"{declaring}: got no library, allowed {AUTO}, {_known()}")
     for library in libraries:
-        if library != _AUTO and library not in ADAPTERS:
-            raise DeclarationError(f"{declaring}: got {library!r}, allowed {_AUTO}, {_known()}")
-    return list(ADAPTERS) if _AUTO in libraries else list(dict.fromkeys(libraries))
+        if library != AUTO and library not in ADAPTERS:
+            raise DeclarationError(f"{declaring}: got {library!r}, allowed {AUTO}, {_known()}")
+    return list(ADAPTERS) if AUTO in libraries else list(dict.fromkeys(libraries))
 
 
 def _known() -> str:
