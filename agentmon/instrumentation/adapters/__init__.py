@@ -28,6 +28,7 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "agent-framework": ("agent_framework", "agent_framework"),
     "aiohttp": ("aiohttp", "aiohttp"),
     "autogen": ("autogen_agentchat.agents", "autogen"),
+    "claude-agent-sdk": ("claude_agent_sdk", "claude_agent_sdk"),
     "crewai": ("crewai.events.event_bus", "crewai"),
     "google-adk": ("google.adk.runners", "google_adk"),
     "httpx": ("httpx", "httpx"),

@@ -2,7 +2,7 @@
 AutoGen, by the methods that its agents, tools and clients of models share.
 
 An agent that is given messages is one, a tool is one, and what a client of a model is asked is a
-model call. The run of a team is a workflow, and a message by which an agent hands over is a handoff.
+model call. The run of a team is a workflow; a message by which an agent hands over is a handoff.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def wrap(module: Any, patches: Patches) -> None:
 
 
 def _subclasses(base: type) -> list[type]:
-    return [base, *(each for one in base.__subclasses__() for each in _subclasses(one))]
+    below: list[type] = base.__subclasses__()
+    return [base, *(each for one in below for each in _subclasses(one))]
 
 
 @contextmanager

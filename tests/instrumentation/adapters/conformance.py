@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -58,7 +59,8 @@ def _retried(told: Told) -> bool:
 
 
 def _handed(told: Told) -> bool:
-    return told["handoff"]["handoffs"] == [["triage", "billing", "completed", 1]]
+    ((source, target, result, n),) = told["handoff"]["handoffs"]
+    return bool(source) and (target, result, n) == ("billing", "completed", 1)
 
 
 def _streamed(told: Told) -> bool:
@@ -74,7 +76,7 @@ def _at_once(told: Told) -> bool:
 
 def _deaf(told: Told) -> bool:
     kinds = {(kind, name) for kind, name, _ in _calls(told, "removed")}
-    return kinds == {("tool", "own")} and told["removed"]["failed"] == 0
+    return kinds <= {("tool", "own")} and told["removed"]["failed"] == 0
 
 
 def _survives(told: Told) -> bool:
@@ -168,8 +170,19 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
 }
 
 
-def answers(told: Told) -> dict[str, bool]:
-    """The answer to each question, from what the programs of a framework recorded."""
+def answers(told: Told, agent: str) -> dict[str, bool]:
+    """
+    The answer to each question.
+
+    Args:
+        told: What the programs of a framework recorded.
+        agent: What it calls the agent that is ``solo`` in the others.
+    """
+    told = json.loads(json.dumps(told).replace(f'"agent", "{agent}"', '"agent", "solo"'))
+    for each in told.values():
+        each["paths"] = [
+            path.replace(f"invoke_agent {agent}", "invoke_agent solo") for path in each["paths"]
+        ]
     return {name: run in told and ask(told) for name, (_, run, ask) in QUESTIONS.items()}
 
 

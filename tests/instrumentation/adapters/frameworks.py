@@ -28,6 +28,7 @@ class Framework(NamedTuple):
         newest: Packages of the newest version tested.
         oldest: Packages of the oldest one.
         gaps: Why a question of `conformance` is answered with no, by the question.
+        agent: What it calls the one agent of most programs.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Framework(NamedTuple):
     newest: tuple[str, ...]
     oldest: tuple[str, ...]
     gaps: dict[str, str]
+    agent: str = "solo"
 
 
 FRAMEWORKS: Final[dict[str, Framework]] = {
@@ -62,6 +64,18 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("autogen-agentchat==0.7.5", "autogen-ext==0.7.5"),
         ("autogen-agentchat==0.7.1", "autogen-ext==0.7.1"),
         {},
+    ),
+    "claude-agent-sdk": Framework(
+        "Claude Agent SDK",
+        "claude_agent_sdk_runs.py",
+        "claude_agent_sdk_agents.py",
+        ("claude-agent-sdk==0.2.187",),
+        ("claude-agent-sdk==0.2.126",),
+        {
+            "own": "Tools run in another process, or in a task of the SDK that does not tell "
+            "which use of a tool it serves.",
+        },
+        "claude",
     ),
     "crewai": Framework(
         "CrewAI",

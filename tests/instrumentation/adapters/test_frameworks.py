@@ -49,7 +49,7 @@ def recorded(name: str, version: str) -> dict[str, Any]:
 @every_framework
 def test_every_question_is_answered_with_yes_or_with_a_reason(name: str, version: str) -> None:
     """A gap that is none any more is not claimed either."""
-    found = answers(recorded(name, version))
+    found = answers(recorded(name, version), FRAMEWORKS[name].agent)
     no = {question for question, answer in found.items() if not answer}
     assert no == set(FRAMEWORKS[name].gaps)
 
@@ -58,7 +58,7 @@ def test_every_question_is_answered_with_yes_or_with_a_reason(name: str, version
 def test_nothing_is_done_twice(name: str) -> None:
     """A run of one agent is one call of it, two of its model and one of its tool."""
     calls = [tuple(each) for each in recorded(name, "newest")["plain"]["calls"]]
-    assert calls.count(("agent", "solo", "ok")) == 1
+    assert calls.count(("agent", FRAMEWORKS[name].agent, "ok")) == 1
     assert calls.count(("model_call", "chat", "ok")) == 2
     assert calls.count(("tool", "look", "ok")) == 1
 
@@ -85,7 +85,12 @@ def test_the_page_of_a_framework_names_its_versions(name: str) -> None:
 
 def test_the_table_shows_what_was_seen() -> None:
     """It is written by this very test, with ``CONFORMANCE=write``."""
-    page = table({name: answers(recorded(name, "newest")) for name in FRAMEWORKS})
+    page = table(
+        {
+            name: answers(recorded(name, "newest"), framework.agent)
+            for name, framework in FRAMEWORKS.items()
+        }
+    )
     if os.environ.get("CONFORMANCE") == "write":
         PAGE.write_text(page, encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == page
