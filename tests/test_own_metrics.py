@@ -56,13 +56,15 @@ def test_failures_that_are_alike_are_a_group(endpoint: Endpoint) -> None:
 @pytest.mark.drives(
     "agentmon_dropped_total",
     "agentmon_series",
+    "agentmon_series_limit",
     "agentmon_scrapes_total",
     "agentmon_scrape_duration_seconds",
     "agentmon_build_info",
 )
 def test_the_library_says_what_it_is_and_what_it_did(endpoint: Endpoint) -> None:
     """Its version, the series it holds, answers by format, their time, and what it dropped."""
-    endpoint.start()
+    endpoint.start(max_series=123)
+    assert endpoint.value("agentmon_series_limit") == 123
     assert endpoint.samples("agentmon_build_info") == {(version("agentmon-telemetry"),): 1}
     before = endpoint.value("agentmon_series")
     assert before is not None
@@ -73,7 +75,7 @@ def test_the_library_says_what_it_is_and_what_it_did(endpoint: Endpoint) -> None
     assert endpoint.value("agentmon_series") == before + 2
     assert endpoint.value("agentmon_dropped_total", reason="ended_twice") == 2
     scrapes = endpoint.value("agentmon_scrapes_total")
-    assert scrapes == 4  # before this one
+    assert scrapes == 5  # before this one
     duration_s = endpoint.value("agentmon_scrape_duration_seconds")
     assert duration_s is not None
     assert 0 < duration_s < 30

@@ -368,6 +368,7 @@ class Registry:
             families.append(Family(catalogue.AGENT_INFO, infos))
         families.append(Family(catalogue.DROPPED, dropped))
         families.append(Family(catalogue.SERIES, [((), self._size())]))
+        families.append(Family(catalogue.SERIES_LIMIT, [((), self._max_series)]))
         return sorted(families, key=_place)
 
     def _look(self) -> None:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from agentmon.assets.rules import agents, burn, capacity, levels, monitoring, operations, seasonal
+from agentmon.assets.rules import (
+    agents,
+    burn,
+    capacity,
+    coordination,
+    levels,
+    monitoring,
+    operations,
+    reliability,
+    resources,
+    seasonal,
+    trends,
+    work,
+)
 from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 
@@ -11,7 +24,13 @@ __all__ = ["alert_groups", "alerts", "record_groups"]
 
 def record_groups(objectives: Objectives) -> list[Group]:
     """The recording rules, in the order in which they build on each other."""
-    return [*levels.records(objectives), *seasonal.records()]
+    return [
+        *levels.records(objectives),
+        *seasonal.records(),
+        *trends.records(),
+        *work.records(),
+        *reliability.records(),
+    ]
 
 
 def alert_groups() -> list[Group]:
@@ -20,6 +39,10 @@ def alert_groups() -> list[Group]:
         *burn.alerts(),
         *agents.alerts(),
         *capacity.alerts(),
+        *resources.alerts(),
+        *coordination.alerts(),
+        *work.alerts(),
+        *trends.alerts(),
         *operations.alerts(),
         *monitoring.alerts(),
         *seasonal.alerts(),

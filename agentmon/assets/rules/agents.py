@@ -13,7 +13,7 @@ from agentmon.assets.rules.rule import Alert, Group, Runbook
 from agentmon.model import catalogue
 from agentmon.query.promql import Expression, Matchers, gauge, increase, over_time, recorded
 
-__all__ = ["alerts", "told"]
+__all__ = ["alerts", "of_source", "told"]
 
 _AGENT: Final = catalogue.OPERATIONS["agent"]
 _BY: Final = ("agent", "region")
@@ -37,6 +37,15 @@ def alerts() -> list[Group]:
 def told(expression: Expression) -> Expression:
     """With the team and the priority of the agent."""
     return expression.taking(owner("agent"), ("agent",), ("priority", "team"))
+
+
+def of_source(expression: Expression) -> Expression:
+    """With the team and the priority of the agent that hands over, where it is known."""
+    who = owner("agent")
+    named = f'label_replace({who.text}, "source", "$1", "agent", "(.*)")'
+    by_source = Expression(named, who.labels | {"source"})
+    owned = expression.taking(by_source, ("source",), ("priority", "team"))
+    return owned.otherwise_on(expression, ("source", "target"))
 
 
 def _share_of(outcome: str) -> Expression:

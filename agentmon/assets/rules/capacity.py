@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.rules.agents import FEWEST, told
+from agentmon.assets.rules.agents import FEWEST, of_source, told
 from agentmon.assets.rules.levels import name_of
 from agentmon.assets.rules.rule import Alert, Group, Runbook
 from agentmon.model import catalogue
@@ -34,7 +34,6 @@ _HOUR_S: Final = 3_600
 #: Utilisation from which on a prediction is believed.
 _FILLED: Final = 0.6
 _NEARLY_FULL: Final = 0.9
-_LEAST_SCORE: Final = 0.7
 _SHARE: Final = 0.1
 
 
@@ -145,7 +144,7 @@ def _handoffs_failing() -> Alert:
     every = increase(coordination.HANDOFF_ENDED, "30m").sum(by)
     return Alert(
         name="AgentmonHandoffsFailing",
-        expression=((bad / (every > 0)).rounded(0.001) > _SHARE).also(bad >= FEWEST),
+        expression=of_source(((bad / (every > 0)).rounded(0.001) > _SHARE).also(bad >= FEWEST)),
         severity="warning",
         kind="threshold",
         component="handoff",
@@ -167,24 +166,26 @@ def _handoffs_failing() -> Alert:
     )
 
 
-def _score(metric: Metric) -> Expression:
-    """The mean score of the last hour, where too low and of enough."""
+def _score(metric: Metric, objective: str) -> Expression:
+    """The mean score of the last hour, where less than promised and of enough."""
     enough = count_of(metric, "1h").sum(("agent",)) * _HOUR_S >= FEWEST
     score = mean(metric, "1h", ("agent",)).rounded(0.001)
-    return told((score < _LEAST_SCORE).also(enough))
+    promised = recorded(name_of("agent", f"{objective}_objective", "ratio"), ("agent",))
+    return told((score < promised).also(enough))
 
 
 def _quality_low() -> Alert:
     return Alert(
         name="AgentmonQualityLow",
-        expression=_score(work.EVALUATION),
+        expression=_score(work.EVALUATION, "quality"),
         severity="warning",
         kind="quality",
         component="agent",
         summary="Answers of agent {{ $labels.agent }} are not good enough.",
         description="Their mean score within one hour is {{ $value }} of 1.",
         runbook=Runbook(
-            meaning="Evaluators gave less than 0.7 of 1 on average, at least 5 times in one hour.",
+            meaning="Evaluators gave less on average than `quality` in the objectives (0.7 of 1 "
+            "unless declared), at least 5 times in one hour.",
             impact="Users get answers that do not help them.",
             diagnosis="Compare dimensions and versions; read some of what was judged.",
             action="Go back to the version, prompt or model before.",
@@ -200,14 +201,15 @@ def _quality_low() -> Alert:
 def _satisfaction_low() -> Alert:
     return Alert(
         name="AgentmonSatisfactionLow",
-        expression=_score(work.FEEDBACK),
+        expression=_score(work.FEEDBACK, "satisfaction"),
         severity="warning",
         kind="user_impact",
         component="agent",
         summary="Users are not content with agent {{ $labels.agent }}.",
         description="Their mean rating within one hour is {{ $value }} of 1.",
         runbook=Runbook(
-            meaning="Users gave less than 0.7 of 1 on average, at least 5 times in one hour.",
+            meaning="Users gave less on average than `satisfaction` in the objectives (0.7 of 1 "
+            "unless declared), at least 5 times in one hour.",
             impact="Users do not get what they came for, and go.",
             diagnosis="Compare with the scores of evaluators and with latency; read comments.",
             action="Go back to the version before where it came with a new one.",

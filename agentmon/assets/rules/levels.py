@@ -9,9 +9,10 @@ Source of the windows and factors: Google, "The Site Reliability Workbook", chap
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from agentmon.assets.rules.rule import Group, Record
 from agentmon.model import catalogue
@@ -255,8 +256,9 @@ def _promises(subject: Subject, objectives: Objectives) -> Iterator[Record]:
     """What is promised of each, as a number, so that one rule serves all."""
     told = objectives.named(subject.level)
     seen = recorded(name_of(subject.level, "calls", "rate5m"), subject.by)
-    for what, value in (("availability", _availability), ("latency", _latency)):
-        name = name_of(subject.level, f"{what}_objective", "ratio")
+    of_agents = _OF_AGENTS if subject.level == "agent" else ()
+    for what, operation, value in (*_OF_ALL, *of_agents):
+        name = name_of(subject.level, f"{what}_objective", operation)
         for thing, promise in sorted(told.items()):
             share = value(promise)
             if share is not None:
@@ -306,6 +308,19 @@ def _availability(promise: Promise) -> float | None:
 
 def _latency(promise: Promise) -> float | None:
     return promise.latency.share if promise.latency is not None else None
+
+
+#: What is promised, as what it is recorded, and the number.
+_Promised: TypeAlias = "tuple[str, str, Callable[[Promise], float | None]]"
+_OF_ALL: Final[tuple[_Promised, ...]] = (
+    ("availability", "ratio", _availability),
+    ("latency", "ratio", _latency),
+)
+_OF_AGENTS: Final[tuple[_Promised, ...]] = (
+    ("quality", "ratio", attrgetter("quality")),
+    ("satisfaction", "ratio", attrgetter("satisfaction")),
+    ("cost", "per_task", attrgetter("cost_per_task")),
+)
 
 
 def _shares(subject: Subject, objectives: Objectives) -> Iterator[Record]:

@@ -8,7 +8,8 @@ from typing import Final
 
 from agentmon.assets.rules.rule import Alert, Group, Runbook, Severity
 from agentmon.model.catalogue import facts, reliability
-from agentmon.query.promql import Expression, gauge, increase
+from agentmon.model.metric import Metric
+from agentmon.query.promql import Expression, Matchers, gauge, increase, total
 
 __all__ = ["alerts"]
 
@@ -30,10 +31,16 @@ def alerts() -> list[Group]:
                 _check_failing(),
                 _rate_limited(),
                 _deployment_failed(),
+                _backup_failed(),
                 _backup_old(),
+                _restore_test_old(),
                 _security_findings(),
+                _scan_old(),
+                _authentications(),
                 _certificate(),
                 _control_not_met(),
+                _evidence_old(),
+                _document_old(),
                 _dead_links(),
             ),
         )
@@ -74,6 +81,16 @@ def _alert(
         # What the metric says of the component is kept: two of them are two alerts.
         labels={"component": "{{ $labels.component }}"} if component == "component" else {},
     )
+
+
+def _counted(metric: Metric, window: str, where: Matchers, by: tuple[str, ...]) -> Expression:
+    """
+    How many were counted within a window, the first one of its kind too.
+
+    A counter begins at what it has counted already, of which `increase` sees nothing.
+    """
+    begun = total(metric, where).unless(total(metric, where).offset(window)).sum(by)
+    return begun.otherwise(increase(metric, window, where).sum(by)).rounded(1)
 
 
 def _component_down() -> Alert:
@@ -142,10 +159,15 @@ def _rate_limited() -> Alert:
 
 
 def _deployment_failed() -> Alert:
-    failed = increase(facts.DEPLOYMENTS, "1h", {"result": ("=~", "failed|rolled_back")})
+    failed = _counted(
+        facts.DEPLOYMENTS,
+        "1h",
+        {"result": ("=~", "failed|rolled_back")},
+        ("component", "environment"),
+    )
     return _alert(
         "DeploymentFailed",
-        failed.sum(("component", "environment")).rounded(1) > 0,
+        failed > 0,
         (
             "warning",
             "component",
@@ -160,6 +182,96 @@ def _deployment_failed() -> Alert:
         ),
         ("0s", "It is over when it is told of."),
         serves=_OPERATIONS + "deployment_health",
+    )
+
+
+def _backup_failed() -> Alert:
+    failed = _counted(
+        facts.BACKUPS, "1h", {"result": ("!=", "succeeded")}, ("backup", "backup_run")
+    )
+    return _alert(
+        "BackupFailed",
+        failed > 0,
+        (
+            "warning",
+            "backup",
+            "Backup {{ $labels.backup }} failed ({{ $labels.backup_run }}).",
+            "{{ $value | humanize }} runs failed within one hour.",
+        ),
+        Runbook(
+            meaning="A backup, or a test of restoring one, failed within the last hour.",
+            impact="None yet; what is done from now on is not saved, or cannot be brought back.",
+            diagnosis="Read the log of the run.",
+            action="Repair it, and run it again.",
+        ),
+        ("0s", "It is over when it is told of."),
+        serves=_OPERATIONS + "backup_health",
+    )
+
+
+def _restore_test_old() -> Alert:
+    last = gauge(facts.BACKUP_LAST_SUCCESS, {"backup_run": "restore_test"}).max(("backup",))
+    return _alert(
+        "RestoreTestOld",
+        (_age_s(last) > 90 * _DAY_S).rounded(60),
+        (
+            "info",
+            "backup",
+            "It is long since {{ $labels.backup }} was restored as a test.",
+            "The last test that succeeded is {{ $value | humanizeDuration }} old.",
+        ),
+        Runbook(
+            meaning="For 90 days nobody has shown that the backup can be brought back.",
+            impact="It may be of no use when it is needed.",
+            diagnosis="See whether tests fail or are not made.",
+            action="Restore it to somewhere else, and compare.",
+        ),
+        ("1h", "Nobody is in a hurry."),
+        serves=_OPERATIONS + "backup_health",
+    )
+
+
+def _scan_old() -> Alert:
+    last = gauge(facts.SECURITY_SCAN).max(("scanner", "subject"))
+    return _alert(
+        "ScanOld",
+        (_age_s(last) > 7 * _DAY_S).rounded(60),
+        (
+            "warning",
+            "subject",
+            "{{ $labels.subject }} was not scanned by {{ $labels.scanner }} for long.",
+            "The last scan is {{ $value | humanizeDuration }} old.",
+        ),
+        Runbook(
+            meaning="For a week there was no report of a scanner.",
+            impact="What became known since then is not seen.",
+            diagnosis="See whether its job runs, and whether its report is collected.",
+            action="Run it now.",
+        ),
+        ("1h", "A run that is about to end may make it good."),
+        serves=_OPERATIONS + "security_health",
+    )
+
+
+def _authentications() -> Alert:
+    failed = increase(facts.AUTHENTICATIONS_FAILED, "15m").sum(("component",)).rounded(1)
+    return _alert(
+        "AuthenticationsFailing",
+        failed > _REFUSED,
+        (
+            "warning",
+            "component",
+            "Many authentications at {{ $labels.component }} fail.",
+            "{{ $value | humanize }} failed within 15 minutes.",
+        ),
+        Runbook(
+            meaning="More than 10 authentications failed within 15 minutes.",
+            impact="Somebody may be trying passwords; or a credential has expired.",
+            diagnosis="See by reason and source who tries.",
+            action="Renew the credential; or shut out who is guessing.",
+        ),
+        ("5m", "Somebody who mistypes is no attack."),
+        serves=_OPERATIONS + "security_health",
     )
 
 
@@ -249,6 +361,50 @@ def _control_not_met() -> Alert:
         ),
         ("15m", "Nobody acts on it within minutes."),
         serves=_OPERATIONS + "compliance_health",
+    )
+
+
+def _evidence_old() -> Alert:
+    last = gauge(facts.COMPLIANCE_EVIDENCE).max(("control", "framework"))
+    return _alert(
+        "EvidenceOld",
+        (_age_s(last) > 90 * _DAY_S).rounded(60),
+        (
+            "info",
+            "control",
+            "The evidence for {{ $labels.control }} of {{ $labels.framework }} is old.",
+            "It is {{ $value | humanizeDuration }} old.",
+        ),
+        Runbook(
+            meaning="Nobody has shown for 90 days that a control is met.",
+            impact="An audit would ask for it.",
+            diagnosis="See who gathers it, and whether that still runs.",
+            action="Gather it anew.",
+        ),
+        ("1h", "Nobody is in a hurry."),
+        serves=_OPERATIONS + "compliance_health",
+    )
+
+
+def _document_old() -> Alert:
+    last = gauge(facts.DOCUMENT_UPDATED).max(("document",))
+    return _alert(
+        "DocumentOld",
+        (_age_s(last) > 365 * _DAY_S).rounded(60),
+        (
+            "info",
+            "document",
+            "Document {{ $labels.document }} was not looked at for long.",
+            "It was changed {{ $value | humanizeDuration }} ago.",
+        ),
+        Runbook(
+            meaning="A document was not changed for a year.",
+            impact="It may say what is no longer so.",
+            diagnosis="Read it beside what it is about.",
+            action="Correct it, or delete it.",
+        ),
+        ("1h", "Nobody is in a hurry."),
+        serves=_OPERATIONS + "documentation_health",
     )
 
 

@@ -16,14 +16,14 @@ from agentmon.assets.rules.rule import Alert, Group, Record, Runbook
 from agentmon.model.objectives import Level
 from agentmon.query.promql import Expression, over_time, recorded
 
-__all__ = ["LEVELS", "alerts", "records"]
+__all__ = ["AGO", "LEVELS", "alerts", "records"]
 
 #: What is watched: few series each, for three weeks of history are read for every one.
 LEVELS: Final[tuple[Level, ...]] = ("agent", "workflow", "system")
 
 #: When an hour ended whose middle is one, two and three weeks ago.
 #: In one unit each, so that whoever shortens the clock to try them reads one number.
-_AGO: Final = {"1w": "10050m", "2w": "20130m", "3w": "30210m"}
+AGO: Final = {"1w": "10050m", "2w": "20130m", "3w": "30210m"}
 _WINDOW: Final = 15 * 60  # seconds
 _FEWEST: Final = 20  # calls within the window, usual or seen: fewer tell nothing
 _WEEKS: Final = 2  # that must be known
@@ -57,8 +57,7 @@ def _median(of: Expression, by: tuple[str, ...]) -> Expression:
 def _each(function: str, of: Expression) -> Expression:
     """The same hour of each week, told apart by a label."""
     weeks = [
-        over_time(function, of, "1h", back=ago).labelled(lookback=week)
-        for week, ago in _AGO.items()
+        over_time(function, of, "1h", back=ago).labelled(lookback=week) for week, ago in AGO.items()
     ]
     return weeks[0].otherwise(weeks[1]).otherwise(weeks[2])
 

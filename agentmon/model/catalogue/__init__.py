@@ -40,6 +40,7 @@ from agentmon.model.catalogue.own import (
     SCRAPE_DURATION,
     SCRAPES,
     SERIES,
+    SERIES_LIMIT,
 )
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "SCRAPES",
     "SCRAPE_DURATION",
     "SERIES",
+    "SERIES_LIMIT",
     "SOURCE",
     "SUBJECTS",
     "OperationMetrics",

@@ -18,6 +18,7 @@ __all__ = [
     "SCRAPES",
     "SCRAPE_DURATION",
     "SERIES",
+    "SERIES_LIMIT",
 ]
 
 #: Why a recording was not kept as it came, and what became of it.
@@ -115,6 +116,15 @@ SERIES = Metric(
     serves=("health_monitoring.operational_health.monitoring_health",),
 )
 
+SERIES_LIMIT = Metric(
+    "series_limit",
+    Kind.GAUGE,
+    Unit.NONE,
+    "Series that may be held in memory, as configure(max_series=...) says.",
+    serves=("health_monitoring.operational_health.monitoring_health",),
+    diagnostic="It is there for the alert on series that come near it.",
+)
+
 SCRAPES = Metric(
     "scrapes",
     Kind.COUNTER,
@@ -143,6 +153,7 @@ BUILD_INFO = Metric(
 METRICS = (
     DROPPED,
     SERIES,
+    SERIES_LIMIT,
     SCRAPES,
     SCRAPE_DURATION,
     ENDPOINT_REFUSED,

@@ -7,6 +7,7 @@ minutes. What it says is compared exactly, labels and annotations.
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 from tests.servers.processes import required
 
-__all__ = ["PROMTOOLS", "Fired", "Scenario", "check", "expression"]
+__all__ = ["PROMTOOLS", "Case", "Fired", "Scenario", "check", "expression", "prove"]
 
 PROMTOOLS = ("promtool2", "promtool3")
 
@@ -51,12 +52,48 @@ class Scenario:
         series: Values by series, as promtool writes them.
         expected: What fires at each minute; nothing where the list is empty.
         interval: Between values.
+        every: How often rules are worked out, if not as they say.
     """
 
     series: Mapping[str, str]
     expected: Mapping[int, Sequence[Fired]]
     interval: str = "1m"
+    every: str = "1m"
     objectives: Objectives = field(default_factory=Objectives)
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    An alert just below and just above what it allows.
+
+    Args:
+        below: Series for which it has to be silent.
+        above: Series for which it fires, until they are good again.
+        minute: When it fires.
+        over: When it is over.
+        fired: What it says.
+        interval: Between values.
+        every: How often it is worked out.
+        silent: When it is silent below.
+    """
+
+    below: Mapping[str, str]
+    above: Mapping[str, str]
+    minute: int
+    over: int
+    fired: Fired
+    interval: str = "1m"
+    every: str = "1m"
+    silent: tuple[int, ...] = (30, 80, 150, 199)
+
+
+def prove(program: str, name: str, case: Case, folder: Path) -> None:
+    """See that an alert is silent just below, fires just above, and is over after repair."""
+    silent: dict[int, list[Fired]] = {minute: [] for minute in case.silent}
+    check(program, name, Scenario(case.below, silent, case.interval, case.every), folder)
+    expected: dict[int, list[Fired]] = {0: [], case.minute: [case.fired], case.over: []}
+    check(program, name, Scenario(case.above, expected, case.interval, case.every), folder)
 
 
 def check(program: str, name: str, scenario: Scenario, folder: Path) -> None:
@@ -136,11 +173,15 @@ def _tests(tests: dict[str, Any]) -> list[dict[str, Any]]:
     return list(tests["promql_expr_test"])
 
 
-def _needed(groups: list[Group], asking: list[str]) -> list[Group]:
-    """The groups whose records are asked for, also by each other; the others would cost time."""
+def _needed(groups: list[Group], asking: list[str], given: set[str]) -> list[Group]:
+    """
+    The groups whose records are asked for, also by each other; the others would cost time.
+
+    What the scenario gives is not worked out.
+    """
     needed: list[Group] = []
     for group in reversed(groups):
-        names = {rule.name for rule in group.rules}
+        names = {rule.name for rule in group.rules} - given
         if any(name in text for name in names for text in asking):
             needed.insert(0, group)
             asking = [*asking, *(rule.expression.text for rule in group.rules)]
@@ -151,9 +192,12 @@ def _run(
     program: str, scenario: Scenario, tests: dict[str, Any], folder: Path, alert: Alert | None
 ) -> None:
     asking = [alert.expression.text] if alert else [test["expr"] for test in _tests(tests)]
-    groups = _needed(rules.record_groups(scenario.objectives), asking)
+    given = {series.partition("{")[0] for series in scenario.series}
+    groups = _needed(rules.record_groups(scenario.objectives), asking, given)
     if alert is not None:
-        groups.append(Group("alerts", "1m", (alert,)))
+        groups.append(Group("alerts", scenario.every, (alert,)))
+    if scenario.every != "1m":
+        groups = [dataclasses.replace(group, interval=scenario.every) for group in groups]
     rendered = [group.rendered(scenario.objectives) for group in groups]
     (folder / "rules.yml").write_text(yaml.safe_dump({"groups": rendered}))
     case = {
@@ -166,7 +210,7 @@ def _run(
     order = [group.name for group in groups]
     whole = {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": scenario.every,
         "group_eval_order": order,
         "tests": [case],
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from agentmon.assets.rules import agents, capacity, operations
-from tests.assets.rules.promtool import PROMTOOLS, Fired, Scenario, check
+from agentmon.model.objectives import Objectives, Promise
+from tests.assets.rules.promtool import PROMTOOLS, Case, Fired, Scenario, check, prove
 
 pytestmark = pytest.mark.servers
 
@@ -18,17 +19,6 @@ _OWNED = {"agent": "a", "team": "support", "priority": "P3"}
 _HERE = {**_OWNED, "region": "eu"}
 _HANDOFF = 'agentmon_handoff_ended_total{source="a",target="b",result='
 _DAY = 86_400
-
-
-@dataclass(frozen=True)
-class Case:
-    """Series below what an alert allows, and above it until a while; when it fires, and is over."""
-
-    below: dict[str, str]
-    above: dict[str, str]
-    minute: int
-    over: int
-    fired: Fired
 
 
 def _calls(outcome: str, well: int, badly: int) -> dict[str, str]:
@@ -48,6 +38,11 @@ def _scores(what: str, hundredths: int) -> dict[str, str]:
         f'{name}_count{{agent="a"}}': "0+100x200",
         f'{name}_sum{{agent="a"}}': f"0+{hundredths}x60 {60 * hundredths}+100x140",
     }
+
+
+def _aged(series: str, days: int) -> tuple[dict[str, str], dict[str, str]]:
+    """A moment that is just not so long ago, and one that is, until it is made good."""
+    return ({series: f"{60 * 200 - days * _DAY}x200"}, {series: f"{-days * _DAY}x80 6000x120"})
 
 
 def _slow(slow: int, well: int, badly: int) -> dict[str, str]:
@@ -231,6 +226,75 @@ CASES = {
             "Control c1 of soc2 is not met.",
         ),
     ),
+    "AgentmonBackupFailed": Case(
+        {'agentmon_backups_total{backup="db",backup_run="backup",result="succeeded"}': ("0+1x200")},
+        {'agentmon_backups_total{backup="db",backup_run="backup",result="failed"}': "0x30 1x170"},
+        50,
+        110,
+        Fired(
+            {"backup": "db", "backup_run": "backup"},
+            "Backup db failed (backup).",
+            "1 runs failed within one hour.",
+        ),
+    ),
+    "AgentmonAuthenticationsFailing": Case(
+        {'agentmon_authentications_failed_total{component="api",reason="password"}': "0x20 10x180"},
+        {
+            'agentmon_authentications_failed_total{component="api",reason="password"}': (
+                "0+1x60 60x140"
+            )
+        },
+        50,
+        110,
+        Fired(
+            {"component": "api"},
+            "Many authentications at api fail.",
+            "15 failed within 15 minutes.",
+        ),
+    ),
+    "AgentmonRestoreTestOld": Case(
+        *_aged(
+            'agentmon_backup_last_success_timestamp_seconds{backup="db",backup_run="restore_test"}',
+            90,
+        ),
+        75,
+        150,
+        Fired(
+            {"backup": "db"},
+            "It is long since db was restored as a test.",
+            "The last test that succeeded is 90d 1h 15m 0s old.",
+        ),
+    ),
+    "AgentmonScanOld": Case(
+        *_aged('agentmon_security_scan_timestamp_seconds{scanner="s",subject="app"}', 7),
+        75,
+        150,
+        Fired(
+            {"scanner": "s", "subject": "app"},
+            "app was not scanned by s for long.",
+            "The last scan is 7d 1h 15m 0s old.",
+        ),
+    ),
+    "AgentmonEvidenceOld": Case(
+        *_aged('agentmon_compliance_evidence_timestamp_seconds{control="c1",framework="soc2"}', 90),
+        75,
+        150,
+        Fired(
+            {"control": "c1", "framework": "soc2"},
+            "The evidence for c1 of soc2 is old.",
+            "It is 90d 1h 15m 0s old.",
+        ),
+    ),
+    "AgentmonDocumentOld": Case(
+        *_aged('agentmon_documentation_updated_timestamp_seconds{document="guide"}', 365),
+        75,
+        150,
+        Fired(
+            {"document": "guide"},
+            "Document guide was not looked at for long.",
+            "It was changed 365d 1h 15m 0s ago.",
+        ),
+    ),
     "AgentmonDeadLinks": Case(
         {'agentmon_documentation_dead_links{document="guide"}': "0x200"},
         {'agentmon_documentation_dead_links{document="guide"}': "1x90 0x110"},
@@ -353,11 +417,44 @@ def test_an_alert_fires_above_what_is_allowed_and_only_there(
     program: str, name: str, tmp_path: Path
 ) -> None:
     """It is silent just below, fires just above, and is over after repair."""
-    case = CASES[name]
-    silent: dict[int, list[Fired]] = {minute: [] for minute in (30, 80, 150, 199)}
-    check(program, name, Scenario(case.below, silent), tmp_path)
-    happens = Scenario(case.above, {0: [], case.minute: [case.fired], case.over: []})
-    check(program, name, happens, tmp_path)
+    prove(program, name, CASES[name], tmp_path)
+
+
+def test_scores_are_held_to_what_is_promised_of_the_agent(tmp_path: Path) -> None:
+    """0.85 is too low for an agent of which 0.9 is promised, and enough for another."""
+    promised = Objectives(promises={("agent", "a"): Promise(quality=0.9, satisfaction=0.9)})
+    for what, name in (("evaluation", "QualityLow"), ("feedback", "SatisfactionLow")):
+        fired = dataclasses.replace(
+            CASES[f"Agentmon{name}"].fired,
+            description=CASES[f"Agentmon{name}"].fired.description.replace("0.69", "0.85"),
+        )
+        happens = Scenario(_scores(what, 85), {50: [fired]}, objectives=promised)
+        check("promtool3", f"Agentmon{name}", happens, tmp_path)
+        check("promtool3", f"Agentmon{name}", Scenario(_scores(what, 85), {50: []}), tmp_path)
+
+
+def test_a_first_deployment_that_fails_is_told_of(tmp_path: Path) -> None:
+    """A counter that begins at 1 has grown by 1, for an hour; so has a backup's."""
+    for name, series in (
+        (
+            "DeploymentFailed",
+            'deployments_total{component="api",environment="prod",result="failed"',
+        ),
+        ("BackupFailed", 'backups_total{backup="db",backup_run="backup",result="failed"'),
+    ):
+        fired = CASES[f"Agentmon{name}"].fired
+        happens = Scenario({f"agentmon_{series}}}": "_x30 1x170"}, {50: [fired], 110: []})
+        check("promtool3", f"Agentmon{name}", happens, tmp_path)
+
+
+def test_handoffs_have_the_team_of_the_agent_that_hands_over(tmp_path: Path) -> None:
+    """Where it is known; where it is not, the alert comes without."""
+    case = CASES["AgentmonHandoffsFailing"]
+    owned = dataclasses.replace(
+        case.fired, labels={**case.fired.labels, "team": "support", "priority": "P3"}
+    )
+    happens = Scenario({**case.above, **_calls("error", 1, 0)}, {50: [owned]})
+    check("promtool3", "AgentmonHandoffsFailing", happens, tmp_path)
 
 
 def test_every_alert_of_agents_capacity_and_operations_has_a_case() -> None:
