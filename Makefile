@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check build anomalies bench bench-peers mutations soak servers browser clean
+.PHONY: help setup demo test test-full check build anomalies bench bench-peers bench-frameworks mutations soak servers browser clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ anomalies: setup ## Compare what sees anomalies, on generated weeks; writes the 
 
 bench-peers: setup ## Measure other instrumentation libraries too, each in its own environment
 	$(PYTHON) -m tests.bench.peers
+
+bench-frameworks: setup ## Measure what the adapter of each framework adds to it, each in its own environment
+	$(PYTHON) -m tests.bench.frameworks
 
 mutations: setup ## Change the code in small ways, one at a time; a test should notice each (an hour)
 	$(PYTHON) -m tests.mutation

@@ -55,6 +55,8 @@ class _Told:
 
     def __init__(self) -> None:
         self._runs = Runs()
+        #: Runs within which something waits for an answer.
+        self._interrupted: set[object] = set()
 
     # ---------------------------------------------------------------- graphs, nodes, agents
 
@@ -65,13 +67,18 @@ class _Told:
     def on_chain_end(self, outputs: Any, **told: Any) -> None:
         """It returned; it may say where to go on."""
         run = self._runs.get(told["run_id"])
-        guarded(_LIBRARY, self._runs.end, told["run_id"], None, None)
+        outcome = INTERRUPTED if told["run_id"] in self._interrupted else None
+        self._interrupted.discard(told["run_id"])
+        guarded(_LIBRARY, self._runs.end, told["run_id"], None, outcome)
         if run is not None:
             guarded(_LIBRARY, self._hand_over, run.above, run.name, outputs)
 
     def on_chain_error(self, error: BaseException, **told: Any) -> None:
         """It raised, was interrupted, sends on in the graph around, or is read no further."""
         run = self._runs.get(told["run_id"])
+        self._interrupted.discard(told["run_id"])
+        if run is not None and run.above is not None and _outcome(error) == INTERRUPTED:
+            self._interrupted.add(run.above)  # a graph ends well that waits for an answer
         guarded(_LIBRARY, self._runs.end, told["run_id"], error, _outcome(error))
         if run is not None and run.role and type(error).__name__ == "ParentCommand":
             guarded(_LIBRARY, self._hand_over_above, run, error.args[0])

@@ -7,6 +7,8 @@ model calls. A handoff lasts until the agent that it goes to has ended.
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +62,12 @@ def wrap(module: Any, patches: Patches) -> None:
     for name in ("get_response", "stream_response"):
         patches.wrap(responses, name, _note_model)
 
+    def result(wrapped: Any, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        wrapped(*args, **kwargs)
+        guarded(_LIBRARY, told.take_result, made, module)
+
+    patches.wrap(import_module("agents.tool").FunctionToolResult, "__init__", result)
+
 
 def _note_model(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     guarded(_LIBRARY, _asked.set, str(getattr(instance, "model", "")))
@@ -91,7 +99,13 @@ class _Told:
         match data.type:
             case "agent":
                 self.runs.begin(
-                    span.span_id, above, "agent", data.name, current=True, within=span.trace_id
+                    span.span_id,
+                    above,
+                    "agent",
+                    data.name,
+                    role=_cancelling(),
+                    current=True,
+                    within=span.trace_id,
                 )
             case "function":
                 self.runs.begin(span.span_id, above, "tool", data.name, current=True)
@@ -125,10 +139,27 @@ class _Told:
                 silent = self._silent.pop(span.span_id, None)
                 if silent is not None:
                     _note_usage(silent, data.usage)
+            case "function":
+                outcome = self._ends.pop(span.span_id, None) or outcome
             case "agent":
                 outcome = outcome or self._ends.pop(span.span_id, None)
+                if _cancelling() not in ("", run.role):  # spans do not tell of it
+                    outcome = CANCELLED
                 self._ends[span.trace_id] = outcome or self._tripped(span.trace_id)
+        self._ends.pop(span.span_id, None)
         self.runs.end(span.span_id, None, outcome)
+
+    def take_result(self, made: Any, module: Any) -> None:
+        """A tool may wait for a human to approve it, and so does all that is around it."""
+        span = module.get_current_span()
+        waits = type(made.run_item).__name__ == "ToolApprovalItem"
+        if not waits or span is None or span.span_data.type != "function":
+            return
+        above: object = span.span_id
+        while above is not None:
+            self._ends[above] = INTERRUPTED
+            run = self.runs.get(above)
+            above = None if run is None else run.above
 
     def _tripped(self, trace_id: object) -> str | None:
         """Interrupted, where a guardrail stopped the run, whatever its agents say."""
@@ -157,6 +188,12 @@ def _note_usage(call: Any, usage: Any) -> None:
 def _field(holder: Any, name: str) -> Any:
     """A field of what may be a mapping or an object, or None."""
     return holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
+
+
+def _cancelling() -> str:
+    """Which cancellation is on its way through here, if any."""
+    error = sys.exc_info()[1]
+    return str(id(error)) if isinstance(error, asyncio.CancelledError) else ""
 
 
 def _outcome(error: Any) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["FRAMEWORKS", "OURS", "Framework"]
+from tests.servers.environments import environment
+
+__all__ = ["FRAMEWORKS", "Framework", "interpreter"]
 
 #: What agentmon itself needs.
-OURS: Final = (
+_OURS: Final = (
     "opentelemetry-sdk",
     "wrapt",
     "psutil",
@@ -29,6 +32,7 @@ class Framework(NamedTuple):
         oldest: Packages of the oldest one.
         gaps: Why a question of `conformance` is answered with no, by the question.
         agent: What it calls the one agent of most programs.
+        page: Its page of ``docs/frameworks``, where that is not called as it is.
     """
 
     title: str
@@ -38,9 +42,27 @@ class Framework(NamedTuple):
     oldest: tuple[str, ...]
     gaps: dict[str, str]
     agent: str = "solo"
+    page: str = ""
 
 
 FRAMEWORKS: Final[dict[str, Framework]] = {
+    "langchain": Framework(
+        "LangChain and LangGraph",
+        "langchain_runs.py",
+        "langgraph_agents.py",
+        ("langgraph==1.2.22", "langchain==1.4.7"),
+        ("langgraph==1.2.16", "langchain==1.4.3"),
+        {},
+        page="langgraph",
+    ),
+    "openai-agents": Framework(
+        "OpenAI Agents SDK",
+        "openai_agents_runs.py",
+        "openai_agents.py",
+        ("openai-agents==0.24.0",),
+        ("openai-agents==0.22.0",),
+        {},
+    ),
     "pydantic-ai": Framework(
         "Pydantic AI",
         "pydantic_ai_runs.py",
@@ -94,3 +116,18 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         {},
     ),
 }
+
+
+def interpreter(name: str, version: str) -> Path:
+    """
+    A Python that has a framework, and what agentmon needs.
+
+    Args:
+        name: Of the framework.
+        version: ``newest`` or ``oldest``.
+
+    Raises:
+        EnvironmentFailed: If its environment cannot be made.
+    """
+    folder = Path.home() / ".cache" / "agentmon-frameworks" / f"{name}-{version}"
+    return environment(folder, [*getattr(FRAMEWORKS[name], version), *_OURS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -125,9 +126,41 @@ def seen(library: str, program: Program) -> dict[str, Any]:
         }
 
 
+def costs(library: str, program: Program, rounds: int) -> dict[str, list[float]]:
+    """
+    Seconds of CPU that a program takes, with the library measured and without, by turns.
+
+    Args:
+        library: What is instrumented.
+        program: What is run, three times for a number; its first runs are not counted.
+        rounds: How often, each way.
+    """
+    taken: dict[str, list[float]] = {"without": [], "with": []}
+    agentmon.configure(service="bench", traces="none")
+    note = Note(library, Recorded(_KeepingRegistry(time.perf_counter_ns)))
+
+    async def turns() -> None:
+        for n in range(rounds + 1):
+            for way, change in (("without", agentmon.uninstrument), ("with", agentmon.instrument)):
+                change(library)
+                await program(note)  # what is new is remembered then
+                gc.collect()
+                begun = time.process_time()
+                for _ in range(3):
+                    await program(note)
+                if n:
+                    taken[way].append((time.process_time() - begun) / 3)
+
+    asyncio.run(turns())
+    agentmon.shutdown()
+    return taken
+
+
 def main(library: str, *programs: Program) -> None:
     """
     Run programs, all or those that the command line names, and print what they recorded.
+
+    With ``--cost ROUNDS`` it is what the plain one takes that is printed.
 
     Args:
         library: What is instrumented.
@@ -140,5 +173,9 @@ def main(library: str, *programs: Program) -> None:
         "removed": lambda note: removed(named["plain"], note),
         "broken_adapter": lambda note: broken_adapter(named["plain"], note),
     }
+    if sys.argv[1:2] == ["--cost"]:
+        taken = costs(library, named["plain"], int(sys.argv[2]))
+        sys.stdout.write("\n" + json.dumps(taken))
+        return
     wanted = sys.argv[1:] or list(every)
     sys.stdout.write("\n" + json.dumps({name: seen(library, every[name]) for name in wanted}))

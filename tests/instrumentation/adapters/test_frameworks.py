@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from tests.instrumentation.adapters.conformance import QUESTIONS, answers, table
-from tests.instrumentation.adapters.frameworks import FRAMEWORKS, OURS
-from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.instrumentation.adapters.frameworks import FRAMEWORKS, interpreter
+from tests.servers.environments import EnvironmentFailed, run
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "frameworks" / "conformance.md"
-CACHE = Path.home() / ".cache" / "agentmon-frameworks"
 HERE = {"PYTHONPATH": str(ROOT)}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -26,13 +25,12 @@ every_version = pytest.mark.parametrize("version", ["newest", "oldest"])
 
 
 @cache
-def interpreter(name: str, version: str) -> Path:
-    """A Python that has the framework, and what agentmon needs."""
-    packages = getattr(FRAMEWORKS[name], version)
+def python(name: str, version: str) -> Path:
+    """A Python that has the framework."""
     try:
-        return environment(CACHE / f"{name}-{version}", [*packages, *OURS])
+        return interpreter(name, version)
     except EnvironmentFailed as error:
-        missing(f"{packages[0]} cannot be installed: {error}")
+        missing(f"{getattr(FRAMEWORKS[name], version)[0]} cannot be installed: {error}")
         raise
 
 
@@ -40,7 +38,7 @@ def interpreter(name: str, version: str) -> Path:
 def recorded(name: str, version: str) -> dict[str, Any]:
     """What each program of the framework recorded."""
     program = Path(__file__).with_name(FRAMEWORKS[name].program)
-    said = run([interpreter(name, version), program], 300, HERE)
+    said = run([python(name, version), program], 300, HERE)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 
@@ -67,7 +65,7 @@ def test_nothing_is_done_twice(name: str) -> None:
 def test_the_example_runs_without_a_network(name: str) -> None:
     """And shows what was recorded."""
     program = ROOT / "examples" / "frameworks" / FRAMEWORKS[name].example
-    said = run([interpreter(name, "newest"), program], 120, HERE)
+    said = run([python(name, "newest"), program], 120, HERE)
     assert "Your bill is right." in said
     assert "agent billing invoke 1" in said
     assert "tool search_orders billing" in said
@@ -76,8 +74,8 @@ def test_the_example_runs_without_a_network(name: str) -> None:
 @every_framework
 def test_the_page_of_a_framework_names_its_versions(name: str) -> None:
     """Those that are tested."""
-    page = (PAGE.parent / f"{name}.md").read_text(encoding="utf-8")
     framework = FRAMEWORKS[name]
+    page = (PAGE.parent / f"{framework.page or name}.md").read_text(encoding="utf-8")
     for packages in (framework.oldest, framework.newest):
         package, _, version = packages[0].partition("==")
         assert f"{package} {version}" in page

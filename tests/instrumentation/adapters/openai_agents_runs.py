@@ -1,0 +1,149 @@
+"""Agents of the OpenAI Agents SDK, with its own scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agents import Agent, Runner, Usage, function_tool, set_trace_processors
+from agents.testing import ScriptedModel, assistant_message, function_call
+
+import agentmon
+from tests.instrumentation.adapters.seen import Note, main
+
+USAGE = Usage(requests=1, input_tokens=10, output_tokens=5, total_tokens=15)
+DONE = [assistant_message("done")]
+
+
+def call(name: str, **arguments: Any) -> list[Any]:
+    """An answer that calls a tool."""
+    return [function_call(name, arguments, call_id=f"{name}{sorted(arguments.items())}")]
+
+
+@function_tool
+def look(query: str) -> str:
+    """Look something up."""
+    with agentmon.tool("own"):
+        pass
+    if query == "bad":
+        raise LookupError(query)
+    return query
+
+
+def solo(*answers: Any, **more: Any) -> Agent[Any]:
+    """An agent with one tool."""
+    model = ScriptedModel(answers, emit_traces=True, default_usage=USAGE)
+    more.setdefault("name", "solo")
+    more.setdefault("tools", [look])
+    return Agent(model=model, **more)
+
+
+async def said(agent: Agent[Any]) -> str:
+    """The last word of a run."""
+    return str((await Runner.run(agent, "hello")).final_output)
+
+
+async def plain(note: Note) -> None:
+    """A tool and an answer."""
+    note.say(output=await said(solo(call("look", query="x"), DONE)))
+
+
+async def failing_tool(note: Note) -> None:
+    """A tool raises; the framework makes a message of it."""
+    note.say(output=await said(solo(call("look", query="bad"), DONE)))
+
+
+async def retried_tool(note: Note) -> None:
+    """A tool is called again after it failed."""
+    agent = solo(call("look", query="bad"), call("look", query="x"), DONE)
+    note.say(output=await said(agent))
+
+
+async def failing_model(note: Note) -> None:
+    """A model raises."""
+    error = RuntimeError("down")
+    try:
+        await said(solo(error))
+    except RuntimeError as raised:
+        note.say(same=raised is error)
+
+
+async def interrupted(note: Note) -> None:
+    """A tool waits for a human to approve it."""
+
+    @function_tool(needs_approval=True)
+    def pay(amount: int) -> str:
+        """Pay."""
+        raise AssertionError(amount)
+
+    result = await Runner.run(solo(call("pay", amount=1), tools=[pay]), "hello")
+    note.say(interruptions=len(result.interruptions))
+
+
+async def handoff(note: Note) -> None:
+    """One agent hands over to another, whose tool works."""
+    billing = solo(call("look", query="x"), DONE, name="billing")
+    triage = solo(call("transfer_to_billing"), name="triage", tools=[], handoffs=[billing])
+    note.say(output=await said(triage))
+
+
+async def streamed(note: Note) -> None:
+    """A run is streamed to its end."""
+    chunks = 0
+    async for _ in Runner.run_streamed(solo(DONE), "hello").stream_events():
+        chunks += 1
+        note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+    note.say(chunks=chunks)
+
+
+async def abandoned(note: Note) -> None:
+    """A stream that nobody reads to its end."""
+    result = Runner.run_streamed(solo(DONE), "hello")
+    async for _ in result.stream_events():
+        break
+    result.cancel()
+    await asyncio.sleep(0.2)
+    note.say(left=True)
+
+
+async def cancelled(note: Note) -> None:
+    """A run is cancelled while its tool waits."""
+    waiting = asyncio.Event()
+
+    @function_tool
+    async def wait() -> str:
+        """Wait."""
+        waiting.set()
+        await asyncio.Event().wait()
+        return ""
+
+    task = asyncio.create_task(said(solo(call("wait"), DONE, tools=[wait])))
+    await waiting.wait()
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        note.say(cancelled=True)
+
+
+async def at_once(note: Note) -> None:
+    """Five runs at once."""
+    runs = (said(solo(call("look", query="x"), DONE)) for _ in range(5))
+    note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+if __name__ == "__main__":
+    set_trace_processors([])  # nothing is sent anywhere
+    main(
+        "openai-agents",
+        plain,
+        failing_tool,
+        retried_tool,
+        failing_model,
+        interrupted,
+        handoff,
+        streamed,
+        abandoned,
+        cancelled,
+        at_once,
+    )
