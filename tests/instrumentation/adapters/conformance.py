@@ -59,8 +59,8 @@ def _retried(told: Told) -> bool:
 
 
 def _handed(told: Told) -> bool:
-    ((source, target, result, n),) = told["handoff"]["handoffs"]
-    return bool(source) and (target, result, n) == ("billing", "completed", 1)
+    ends = told["handoff"]["handoffs"]
+    return [end[1:] for end in ends] == [["billing", "completed", 1]] and bool(ends[0][0])
 
 
 def _streamed(told: Told) -> bool:
