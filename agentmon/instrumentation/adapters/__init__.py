@@ -27,12 +27,16 @@ __all__ = ["ADAPTERS", "AUTO", "instrument", "uninstrument"]
 ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "agent-framework": ("agent_framework", "agent_framework"),
     "aiohttp": ("aiohttp", "aiohttp"),
+    "anthropic": ("anthropic", "anthropic"),
     "autogen": ("autogen_agentchat.agents", "autogen"),
     "claude-agent-sdk": ("claude_agent_sdk", "claude_agent_sdk"),
     "crewai": ("crewai.events.event_bus", "crewai"),
     "google-adk": ("google.adk.runners", "google_adk"),
+    "google-genai": ("google.genai.models", "google_genai"),
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
+    "litellm": ("litellm", "litellm"),
+    "openai": ("openai", "openai"),
     "openai-agents": ("agents.tracing", "openai_agents"),
     "psycopg": ("psycopg", "psycopg"),
     "psycopg2": ("psycopg2", "psycopg2"),
@@ -59,9 +63,9 @@ def instrument(*libraries: str, names: Mapping[str, str] | None = None) -> None:
     changes nothing but the names.
 
     Args:
-        libraries: Names of `ADAPTERS`: of clients, such as ``httpx`` and ``sqlalchemy``, and of
-            frameworks of agents, such as ``langchain`` (LangGraph is a part of it) and
-            ``openai-agents``; or ``auto`` for all of them.
+        libraries: Names of `ADAPTERS`: of clients, such as ``httpx``, ``sqlalchemy`` and
+            ``openai``, and of frameworks of agents, such as ``langchain`` (LangGraph is a part of
+            it) and ``openai-agents``; or ``auto`` for all of them.
         names: What to call dependencies instead of what they are called by default, such as
             ``{"127.0.0.1:5432": "orders-db"}``; they are added to those given before.
 

@@ -5,11 +5,12 @@ Runs that a framework tells of, as calls of ours: each by an id, with that of th
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agentmon.instrumentation.active import ACTIVE, OFF
-from agentmon.instrumentation.call import IDLE, activate, deactivate
+from agentmon.instrumentation.call import CURRENT, IDLE, Call, activate, deactivate
 from agentmon.instrumentation.operation import (
     Operation,
     agent,
@@ -22,11 +23,14 @@ from agentmon.instrumentation.operation import (
 from agentmon.model.outcome import CANCELLED
 
 if TYPE_CHECKING:
-    from agentmon.instrumentation.call import Before, Call
+    from agentmon.instrumentation.call import Before
 
-__all__ = ["Run", "Runs", "operation_of"]
+__all__ = ["Run", "Runs", "being_asked", "operation_of"]
 
 _MOST_NAMES: Final = 2000
+
+#: The call of a model that a framework told of last in this context.
+_asked: ContextVar[Call | None] = ContextVar("agentmon_model_asked", default=None)
 
 
 class Run(NamedTuple):
@@ -74,6 +78,17 @@ def operation_of(kind: str, name: str, detail: str = "") -> Operation:
         case _:
             model, _, provider = detail.partition("\0")
             return model_call("chat", model=model, provider=provider)
+
+
+def being_asked() -> bool:
+    """Whether a model is being asked here by somebody who counts it, so that a client need not."""
+    frame = CURRENT.get()
+    if frame is not None:
+        kind = frame.kind if isinstance(frame, Call) else frame.declaration.kind
+        if kind == "model_call":
+            return True
+    call = _asked.get()
+    return call is not None and call in call.recorder.live
 
 
 class Runs:
@@ -130,6 +145,8 @@ class Runs:
             self._handed[run_id] = parent = handed
         call = operation_of(kind, name, detail).begin(parent=parent)
         before = activate(call) if current and call is not IDLE else None
+        if kind == "model_call" and call is not IDLE:
+            _asked.set(call)
         self._runs[run_id] = Run(
             call, own=True, before=before, name=name, above=above_id, role=role
         )
