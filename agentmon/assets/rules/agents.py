@@ -11,7 +11,16 @@ from typing import Final
 from agentmon.assets.rules.levels import name_of, owner
 from agentmon.assets.rules.rule import Alert, Group, Runbook
 from agentmon.model import catalogue
-from agentmon.query.promql import Expression, Matchers, gauge, increase, over_time, recorded
+from agentmon.query.promql import (
+    Expression,
+    Matchers,
+    count_of,
+    gauge,
+    increase,
+    over_time,
+    quantile,
+    recorded,
+)
 
 __all__ = ["alerts", "of_source", "told"]
 
@@ -27,11 +36,16 @@ _SYSTEM: Final = "monitoring_system.alerting_system."
 FEWEST: Final = 4.5
 _SHARE: Final = 0.1
 _STUCK_S: Final = 900
+_HALF_HOUR_S: Final = 1800
+_OF_MANY: Final = 100
+_TIMES: Final = 4
 
 
 def alerts() -> list[Group]:
     """What watches agents."""
-    return [Group("agentmon-agents", "1m", (_errors(), _timeouts(), _stuck(), _silent()))]
+    return [
+        Group("agentmon-agents", "1m", (_errors(), _timeouts(), _slowest(), _stuck(), _silent()))
+    ]
 
 
 def told(expression: Expression) -> Expression:
@@ -79,6 +93,7 @@ def _errors() -> Alert:
         dashboard=_DASHBOARD,
         variables=("agent",),
         serves=(
+            "agent_metrics.quality_metrics.error_rate",
             _SYSTEM + "threshold_based_alerts",
             _CLASSES + "threshold_alerts",
             _HEALTH + "error_rate_health",
@@ -107,7 +122,44 @@ def _timeouts() -> Alert:
         keep="5m",
         dashboard=_DASHBOARD,
         variables=("agent",),
-        serves=(_SYSTEM + "threshold_based_alerts", _HEALTH + "response_time_health"),
+        serves=(
+            "agent_metrics.response_time_metrics.timeout_rate",
+            _SYSTEM + "threshold_based_alerts",
+            _HEALTH + "response_time_health",
+        ),
+    )
+
+
+def _slowest() -> Alert:
+    by = ("agent",)
+    enough = count_of(_AGENT.duration, "30m", _ENDED).sum(by) * _HALF_HOUR_S >= _OF_MANY
+    p99 = quantile(0.99, _AGENT.duration, "30m", by, _ENDED).rounded(1)
+    allowed = recorded(name_of("agent", "latency_threshold_objective", "seconds"), by) * _TIMES
+    return Alert(
+        name="AgentmonAgentP99High",
+        expression=told((p99 > allowed).also(enough)),
+        severity="warning",
+        kind="threshold",
+        component="agent",
+        summary="The slowest calls of agent {{ $labels.agent }} take far too long.",
+        description="One of a hundred calls within 30 minutes took "
+        "{{ $value | humanizeDuration }} or longer.",
+        runbook=Runbook(
+            meaning="The 99th percentile of 30 minutes, with at least 100 calls, is more than four "
+            "times the threshold of latency in the objectives.",
+            impact="Few are hit, but hard; the objective may still hold, as it allows for a share.",
+            diagnosis="Look at the list of the slowest calls, and at their traces.",
+            action="Give what hangs a time limit, and what is large a bound.",
+        ),
+        hold="10m",
+        why="One slow call of a hundred is one; half an hour of them are not.",
+        dashboard=_DASHBOARD,
+        variables=("agent",),
+        serves=(
+            _SYSTEM + "threshold_based_alerts",
+            _HEALTH + "response_time_health",
+            "agent_metrics.response_time_metrics.p99_response_time",
+        ),
     )
 
 

@@ -93,7 +93,7 @@ def _availability(subject: Subject, burn: _Burn) -> Alert:
         why="The windows hold long enough by themselves; a little more keeps out a late scrape.",
         dashboard=subject.dashboard,
         variables=subject.named,
-        serves=(subject.serves, _HEALTH + "error_rate_health", _class(burn)),
+        serves=(*subject.serves, _HEALTH + "error_rate_health", _class(burn)),
         labels={"objective": "availability"},
     )
 

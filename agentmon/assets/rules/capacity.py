@@ -162,7 +162,11 @@ def _handoffs_failing() -> Alert:
         why="A share over 30 minutes is calm already; a little more keeps out a burst.",
         keep="5m",
         dashboard="agentmon-workflow-efficiency",
-        serves=(_SYSTEM + "threshold_based_alerts", _CLASSES + "threshold_alerts"),
+        serves=(
+            "system_metrics.coordination_metrics.handoff_success_rate",
+            _SYSTEM + "threshold_based_alerts",
+            _CLASSES + "threshold_alerts",
+        ),
     )
 
 
@@ -194,7 +198,11 @@ def _quality_low() -> Alert:
         why="The mean of an hour is calm already.",
         dashboard="agentmon-agent-details",
         variables=("agent",),
-        serves=(_SYSTEM + "quality_alerts", _HEALTH + "quality_health"),
+        serves=(
+            "agent_metrics.quality_metrics.accuracy_score",
+            _SYSTEM + "quality_alerts",
+            _HEALTH + "quality_health",
+        ),
     )
 
 
@@ -218,7 +226,11 @@ def _satisfaction_low() -> Alert:
         why="The mean of an hour is calm already.",
         dashboard="agentmon-satisfaction",
         variables=("agent",),
-        serves=(_SYSTEM + "user_impact_alerts", _HEALTH + "user_satisfaction_health"),
+        serves=(
+            "agent_metrics.quality_metrics.user_satisfaction_score",
+            _SYSTEM + "user_impact_alerts",
+            _HEALTH + "user_satisfaction_health",
+        ),
     )
 
 

@@ -57,7 +57,10 @@ def _context_lost() -> Alert:
         hold="10m",
         why="A mean over an hour is calm already.",
         dashboard="agentmon-workflow-efficiency",
-        serves=(_SYSTEM + "quality_alerts",),
+        serves=(
+            "system_metrics.coordination_metrics.context_preservation",
+            _SYSTEM + "quality_alerts",
+        ),
     )
 
 
@@ -107,7 +110,11 @@ def _queue_waits() -> Alert:
         hold="10m",
         why="A burst that is worked off is none.",
         dashboard="agentmon-capacity",
-        serves=(_SYSTEM + "capacity_alerts", _HEALTH + "throughput_health"),
+        serves=(
+            "system_metrics.throughput_metrics.queue_depth",
+            _SYSTEM + "capacity_alerts",
+            _HEALTH + "throughput_health",
+        ),
     )
 
 
@@ -134,7 +141,10 @@ def _limit_full() -> Alert:
         hold="10m",
         why="A limit that is full for moments does what it is for.",
         dashboard="agentmon-capacity",
-        serves=(_SYSTEM + "capacity_alerts",),
+        serves=(
+            "system_metrics.throughput_metrics.system_capacity",
+            _SYSTEM + "capacity_alerts",
+        ),
     )
 
 
@@ -162,5 +172,9 @@ def _cascading() -> Alert:
         why="A share over 30 minutes is calm already.",
         dashboard="agentmon-errors",
         variables=("agent",),
-        serves=(_CLASSES + "correlation_alerts", _HEALTH + "error_rate_health"),
+        serves=(
+            "system_metrics.reliability_metrics.cascade_failure_rate",
+            _CLASSES + "correlation_alerts",
+            _HEALTH + "error_rate_health",
+        ),
     )

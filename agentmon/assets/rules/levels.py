@@ -56,7 +56,7 @@ class Subject:
     failed: Matchers
     noun: str
     dashboard: str
-    serves: str
+    serves: tuple[str, ...]
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _FAILED,
             "Agent",
             "agentmon-agent-details",
-            _AVAILABILITY + "service_availability",
+            (_AVAILABILITY + "service_availability",),
         ),
         Subject(
             "workflow",
@@ -99,7 +99,10 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _FAILED,
             "Workflow",
             "agentmon-workflow-efficiency",
-            _AVAILABILITY + "workflow_availability",
+            (
+                _AVAILABILITY + "workflow_availability",
+                "system_metrics.coordination_metrics.workflow_completion_rate",
+            ),
         ),
         Subject(
             "dependency",
@@ -110,7 +113,7 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _FAILED,
             "Dependency",
             "agentmon-system-health",
-            _AVAILABILITY + "dependency_availability",
+            (_AVAILABILITY + "dependency_availability",),
         ),
         Subject(
             "region",
@@ -121,7 +124,7 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _FAILED,
             "Region",
             "agentmon-system-health",
-            _AVAILABILITY + "geographic_availability",
+            (_AVAILABILITY + "geographic_availability",),
         ),
         Subject(
             "tier",
@@ -132,7 +135,7 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _FAILED,
             "Tier",
             "agentmon-system-health",
-            _AVAILABILITY + "tier_availability",
+            (_AVAILABILITY + "tier_availability",),
         ),
         Subject(
             "system",
@@ -143,7 +146,7 @@ SUBJECTS: Final[dict[Level, Subject]] = {
             _TASK_FAILED,
             "The system",
             "agentmon-system-health",
-            _AVAILABILITY + "system_availability",
+            (_AVAILABILITY + "system_availability",),
         ),
     )
 }
@@ -310,6 +313,10 @@ def _latency(promise: Promise) -> float | None:
     return promise.latency.share if promise.latency is not None else None
 
 
+def _threshold_s(promise: Promise) -> float | None:
+    return promise.latency.threshold if promise.latency is not None else None
+
+
 #: What is promised, as what it is recorded, and the number.
 _Promised: TypeAlias = "tuple[str, str, Callable[[Promise], float | None]]"
 _OF_ALL: Final[tuple[_Promised, ...]] = (
@@ -320,6 +327,7 @@ _OF_AGENTS: Final[tuple[_Promised, ...]] = (
     ("quality", "ratio", attrgetter("quality")),
     ("satisfaction", "ratio", attrgetter("satisfaction")),
     ("cost", "per_task", attrgetter("cost_per_task")),
+    ("latency_threshold", "seconds", _threshold_s),
 )
 
 

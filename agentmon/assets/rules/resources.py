@@ -65,7 +65,11 @@ def _throttled() -> Alert:
         hold="10m",
         why="A start takes processor and is over soon.",
         dashboard=_DASHBOARD,
-        serves=(_SYSTEM + "capacity_alerts", _HEALTH),
+        serves=(
+            "agent_metrics.resource_utilization.cpu_usage",
+            _SYSTEM + "capacity_alerts",
+            _HEALTH,
+        ),
     )
 
 
@@ -120,6 +124,7 @@ def _memory_filling() -> Alert:
         why="What is given back at times is no trend.",
         dashboard=_DASHBOARD,
         serves=(
+            "agent_metrics.resource_utilization.memory_consumption",
             _SYSTEM + "capacity_alerts",
             _HEALTH,
             _CLASSES + "predictive_alerts",
@@ -173,7 +178,11 @@ def _storage_low() -> Alert:
         hold="10m",
         why="A file that is removed at once did no harm.",
         dashboard="agentmon-capacity",
-        serves=(_SYSTEM + "capacity_alerts", _HEALTH),
+        serves=(
+            "agent_metrics.resource_utilization.storage_usage",
+            _SYSTEM + "capacity_alerts",
+            _HEALTH,
+        ),
     )
 
 

@@ -89,7 +89,11 @@ def _reworked() -> Alert:
         hold="10m",
         why="A share over an hour is calm already.",
         dashboard="agentmon-satisfaction",
-        serves=(_SYSTEM + "quality_alerts", _HEALTH + "quality_health"),
+        serves=(
+            "agent_metrics.quality_metrics.rework_rate",
+            _SYSTEM + "quality_alerts",
+            _HEALTH + "quality_health",
+        ),
     )
 
 
@@ -117,7 +121,11 @@ def _given_up() -> Alert:
         hold="10m",
         why="A share over an hour is calm already.",
         dashboard="agentmon-satisfaction",
-        serves=(_SYSTEM + "user_impact_alerts", _SYSTEM + "quality_alerts"),
+        serves=(
+            "agent_metrics.quality_metrics.task_completion_rate",
+            _SYSTEM + "user_impact_alerts",
+            _SYSTEM + "quality_alerts",
+        ),
     )
 
 
@@ -227,7 +235,11 @@ def _cost_per_task() -> Alert:
         why="An hour is looked at already.",
         dashboard="agentmon-cost",
         variables=("agent",),
-        serves=(_SYSTEM + "threshold_based_alerts", _CLASSES + "threshold_alerts"),
+        serves=(
+            "agent_metrics.resource_utilization.cost_per_task",
+            _SYSTEM + "threshold_based_alerts",
+            _CLASSES + "threshold_alerts",
+        ),
     )
 
 

@@ -40,6 +40,19 @@ def _scores(what: str, hundredths: int) -> dict[str, str]:
     }
 
 
+def _tail(slow: int) -> dict[str, str]:
+    """A hundred calls a minute, some of two to five minutes, for an hour; the rest are quick."""
+    name = 'agentmon_agent_duration_seconds_{}{{agent="a",region="eu",outcome="ok"{}}}'
+    quick = 100 - slow
+    return {
+        **_calls("error", 100, 0),
+        name.format("bucket", ',le="120.0"'): f"0+{quick}x60 {60 * quick + 100}+100x139",
+        name.format("bucket", ',le="300.0"'): "0+100x200",
+        name.format("bucket", ',le="+Inf"'): "0+100x200",
+        name.format("count", ""): "0+100x200",
+    }
+
+
 def _aged(series: str, days: int) -> tuple[dict[str, str], dict[str, str]]:
     """A moment that is just not so long ago, and one that is, until it is made good."""
     return ({series: f"{60 * 200 - days * _DAY}x200"}, {series: f"{-days * _DAY}x80 6000x120"})
@@ -79,6 +92,17 @@ CASES = {
             _HERE,
             "Agent a runs out of time too often.",
             "11% of the calls within 30 minutes ended in timeout.",
+        ),
+    ),
+    "AgentmonAgentP99High": Case(
+        _tail(1),
+        _tail(2),
+        50,
+        110,
+        Fired(
+            _OWNED,
+            "The slowest calls of agent a take far too long.",
+            "One of a hundred calls within 30 minutes took 3m 30s or longer.",
         ),
     ),
     "AgentmonAgentStuck": Case(

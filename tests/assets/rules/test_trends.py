@@ -19,17 +19,17 @@ _DEPLOYED = 'agentmon_deployment_last_timestamp_seconds{component="c",environmen
 _WEEK = 7 * 24
 
 
-def _took(*stretches: tuple[int, float]) -> dict[str, str]:
-    """A call a minute, so many hours of so many seconds each."""
+def _took(*stretches: tuple[int, float], step: int = 1) -> dict[str, str]:
+    """A call a minute, so many hours of so many seconds each; a value each so many minutes."""
     name, labels = "agentmon_agent_duration_seconds", 'agent="a",region="eu",outcome="ok"'
     parts, total = [], 0.0
     for hours, seconds in stretches:
-        parts.append(f"{total}+{seconds}x{60 * hours - 1}")
+        parts.append(f"{total}+{step * seconds}x{60 * hours // step - 1}")
         total += 60 * seconds * hours
-    every = 60 * sum(hours for hours, _ in stretches)
+    every = 60 * sum(hours for hours, _ in stretches) // step
     return {
         'agent:agentmon_owner:info{agent="a",team="support",priority="P3"}': f"1x{every}",
-        f"{name}_count{{{labels}}}": f"0+1x{every}",
+        f"{name}_count{{{labels}}}": f"0+{step}x{every}",
         f"{name}_sum{{{labels}}}": " ".join(parts),
     }
 
@@ -87,8 +87,8 @@ CASES = {
         silent=(1000, 2400, 2475, 2880),
     ),
     "AgentmonLatencyUnusual": Case(
-        _took((3 * _WEEK, 10.0), (2, 20.0), (20, 10.0)),
-        _took((3 * _WEEK, 10.0), (2, 22.0), (20, 10.0)),
+        _took((3 * _WEEK, 10.0), (2, 20.0), (20, 10.0), step=5),
+        _took((3 * _WEEK, 10.0), (2, 22.0), (20, 10.0), step=5),
         (3 * _WEEK + 2) * 60,
         (3 * _WEEK + 12) * 60,
         Fired(
@@ -96,7 +96,8 @@ CASES = {
             "Agent a is slower than it is at this hour of the week.",
             "Its calls of one hour take 2.2 times as long as usual.",
         ),
-        every="15m",
+        interval="5m",
+        every="1h",
         silent=(500 * 60, (3 * _WEEK + 2) * 60),
     ),
 }
