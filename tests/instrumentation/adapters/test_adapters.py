@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,6 +14,7 @@ import agentmon
 from agentmon.errors import DeclarationError
 from agentmon.instrumentation import adapters
 from agentmon.testing import Recorded
+from tests.instrumentation.adapters.frameworks import FRAMEWORKS
 
 LATE = """
 import sys, agentmon
@@ -69,3 +71,11 @@ def test_a_library_with_other_insides_is_left_alone_and_counted(
     assert vars(odd.Client)["send"] is len  # type: ignore[attr-defined]
     assert recorded.value("agentmon_dropped_total", reason="adapter_failed") == 1
     agentmon.uninstrument("odd")
+
+
+def test_extras_ask_for_the_oldest_versions_that_are_tested() -> None:
+    """One extra for each framework, and none of them for agentmon itself."""
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    for name, framework in FRAMEWORKS.items():
+        asked = ", ".join(f'"{each.replace("==", ">=")}"' for each in framework.oldest)
+        assert f"\n{name} = [{asked}]\n" in text
