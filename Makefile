@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check build anomalies bench bench-peers bench-frameworks mutations soak servers browser clean
+.PHONY: help setup demo test test-full check build anomalies bench bench-peers bench-frameworks mutations soak servers browser pictures clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ servers: ## Fetch the real Prometheus, Alertmanager, Pushgateway, node exporter,
 
 browser: ## Install Chromium and its driver
 	@bash .ci/browser
+
+pictures: setup ## Draw every dashboard into docs/images/dashboards, from a workload (PICTURES_MINUTES=15)
+	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
+	@nice $(PYTHON) -m tests.pictures
 
 clean: ## Remove the environment and what the tools leave behind
 	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov

@@ -238,8 +238,11 @@ def panel(
     worst = "The worst of them." if form == "stat" and first.by else ""
     if first.measure in (Measure.PER_SECOND, Measure.COUNT, Measure.MONEY_PER_SECOND):
         worst = worst and "All of them together."
+    of_worst = ""
+    if worst.startswith("The worst"):
+        of_worst = ", lowest" if first.better == "more" else ", highest"
     return Panel(
-        title=title or first.title,
+        title=(title or first.title) + of_worst,
         help=" ".join(filter(None, (first.question, worst, help))),
         form=form,
         queries=queries,

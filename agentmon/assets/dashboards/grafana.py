@@ -42,6 +42,8 @@ _UNITS: Final[dict[Measure, str]] = {
     Measure.NUMBER: "short",
 }
 _MOST: Final = 10  # lines of a panel, the rest is summed
+_FEW: Final = 3  # where each thing has _MANY lines or more
+_MANY: Final = 3
 _MOST_LINES: Final = 100  # of a table
 
 
@@ -72,7 +74,7 @@ def _additive(measure: Measure) -> bool:
     )
 
 
-def _ranked(query: Query, board: Board) -> tuple[str, str | None]:
+def _ranked(query: Query, board: Board, most: int) -> tuple[str, str | None]:
     """
     The few series that matter over the whole range, and the sum of the others.
 
@@ -84,8 +86,8 @@ def _ranked(query: Query, board: Board) -> tuple[str, str | None]:
         return text, None
     over = expression(Query(query.ask, "", "$__range"), board)
     if "[$__range]" not in over:  # a gauge: the present decides
-        return f"topk({_MOST}, {text})", None
-    ranking = f"topk({_MOST}, {over.replace('[$__range]', '[$__range] @ end()')})"
+        return f"topk({most}, {text})", None
+    ranking = f"topk({most}, {over.replace('[$__range]', '[$__range] @ end()')})"
     on = ", ".join(query.ask.by)
     few = f"({text}) and on ({on}) {ranking}"
     if not _additive(query.ask.measure):
@@ -327,7 +329,7 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
         others = None
         text = expression(query, board)
         if each.form in ("lines", "stack"):
-            text, others = _ranked(query, board)
+            text, others = _ranked(query, board, _FEW if len(each.queries) >= _MANY else _MOST)
         elif each.form == "stat" and not isinstance(query.ask, Expression):
             text = _one(text, query.ask)
         elif not isinstance(query.ask, Expression) and each.form in ("bars", "table"):

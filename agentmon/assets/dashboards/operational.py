@@ -67,7 +67,7 @@ _DETAILS: Final = Board(
                     "agent-p90",
                     "agent-p99",
                     "agent-p999",
-                    title="Percentiles",
+                    title="Percentiles of the slowest",
                     width=12,
                     height=9,
                     legends=("{{agent}} p50", "{{agent}} p90", "{{agent}} p99", "{{agent}} p99.9"),
