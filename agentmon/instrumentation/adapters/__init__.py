@@ -36,6 +36,7 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "httpx": ("httpx", "httpx"),
     "langchain": ("langchain_core.callbacks", "langchain"),
     "litellm": ("litellm", "litellm"),
+    "mcp": ("mcp", "mcp"),
     "openai": ("openai", "openai"),
     "openai-agents": ("agents.tracing", "openai_agents"),
     "psycopg": ("psycopg", "psycopg"),
