@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.servers.environments import OURS, EnvironmentFailed, environment, run
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[2]
@@ -19,12 +19,7 @@ PACKAGES = (
     "flask==3.1.3",
     "httpx2",
     "structlog==26.1.0",
-    "opentelemetry-sdk",
-    "wrapt",
-    "psutil",
-    "hdrhistogram",
-    "prometheus-client",
-    "opentelemetry-exporter-otlp",
+    *OURS,
 )
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -12,7 +12,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["EnvironmentFailed", "environment", "run"]
+__all__ = ["OURS", "EnvironmentFailed", "environment", "run"]
+
+#: What agentmon itself needs.
+OURS = (
+    "opentelemetry-sdk",
+    "wrapt",
+    "psutil",
+    "hdrhistogram",
+    "prometheus-client",
+    "opentelemetry-exporter-otlp",
+)
 
 _CREATE_SECONDS = 120.0
 _INSTALL_SECONDS = 600.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.servers.environments import OURS, EnvironmentFailed, environment, run
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
@@ -18,15 +18,6 @@ CACHE = Path.home() / ".cache" / "agentmon-frameworks"
 HERE = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-#: What agentmon itself needs.
-OURS = (
-    "opentelemetry-sdk",
-    "wrapt",
-    "psutil",
-    "hdrhistogram",
-    "prometheus-client",
-    "opentelemetry-exporter-otlp",
-)
 CLIENTS = ("openai==3.54.0", "anthropic==2.12.0", "google-genai==3.4.0")
 OLD_CLIENTS = ("openai==1.66.0", "anthropic==0.45.0", "google-genai==1.10.0")
 #: What is tested: the packages, by the asker of `client_runs` and the version.
@@ -274,3 +265,17 @@ def test_a_call_of_a_framework_over_a_client_is_one_call() -> None:
     for each in seen.values():
         assert each["labelled"] == [["chat", "good", "openai", "solo"]]
         assert each["failed"] == 0
+
+
+def test_a_call_of_a_chain_over_a_client_is_one_call() -> None:
+    """LangChain tells of it, whole or streamed, with a loop or without."""
+    packages = ("langchain-openai==1.7.3", "langchain-anthropic==1.7.7", *CLIENTS[:2])
+    python = environment(CACHE / "chains-over-clients", [*packages, *OURS])
+    said = run([python, Path(__file__).with_name("nested_langchain_runs.py")], 120, HERE)
+    for name, seen in json.loads(said.splitlines()[-1]).items():
+        provider = name.removeprefix("Chat").lower()
+        assert seen == {
+            "calls": ["ok"] * 4,
+            "labelled": [["chat", "good", provider, ""]],
+            "failed": 0,
+        }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.servers.environments import OURS, EnvironmentFailed, environment, run
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
@@ -18,15 +18,6 @@ HERE = {"PYTHONPATH": str(ROOT)}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 VERSIONS = {"newest": "mcp==2.3.0", "oldest": "mcp==1.30.0"}
-#: What agentmon itself needs.
-OURS = (
-    "opentelemetry-sdk",
-    "wrapt",
-    "psutil",
-    "hdrhistogram",
-    "prometheus-client",
-    "opentelemetry-exporter-otlp",
-)
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
 
