@@ -12,7 +12,7 @@ from agentmon.assets.rules.rule import Alert, Group, Record, Runbook
 from agentmon.assets.rules.seasonal import AGO
 from agentmon.model import catalogue
 from agentmon.model.catalogue import facts
-from agentmon.query.promql import Expression, count_of, gauge, increase, mean, over_time, recorded
+from agentmon.query.promql import Expression, count_of, gauge, mean, over_time, recorded
 
 __all__ = ["alerts", "records"]
 
@@ -24,6 +24,7 @@ _ANOMALY: Final = "monitoring_system.alerting_system.anomaly_alerts"
 _HEALTH: Final = "health_monitoring."
 _CLASSES: Final = "alerting_framework.alert_classification."
 _DAY_S: Final = 86_400
+_HALF_HOUR_S: Final = 1_800
 _TOOK: Final = name_of("agent", "duration", "mean1h")
 _MORE: Final = 1.5
 _TWICE: Final = 2
@@ -116,7 +117,8 @@ def _after_deployment() -> Alert:
     fresh = Expression(f"time() - {last.inner} < 3600", frozenset(), simple=False)
     now = recorded(name_of("agent", "failed", "ratio_rate30m"), _BY)
     before = recorded(name_of("agent", "failed", "ratio_rate6h"), _BY)
-    failed = increase(_AGENT.calls, "30m", {"outcome": ("=~", "error|timeout")}).sum(_BY)
+    failures = recorded(name_of("agent", "calls_failed", "rate5m"), _BY)
+    failed = over_time("avg_over_time", failures, "30m") * _HALF_HOUR_S
     worse = (now.rounded(0.001) > _FAILED).also(now / (before > 0) > _TWICE)
     return Alert(
         name="AgentmonErrorsAfterDeployment",

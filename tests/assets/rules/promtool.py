@@ -88,15 +88,17 @@ class Case:
     silent: tuple[int, ...] = (30, 80, 150, 199)
 
 
-def prove(program: str, name: str, case: Case, folder: Path) -> None:
+def prove(program: str, name: str, case: Case, folder: Path, alert: Alert | None = None) -> None:
     """See that an alert is silent just below, fires just above, and is over after repair."""
     silent: dict[int, list[Fired]] = {minute: [] for minute in case.silent}
-    check(program, name, Scenario(case.below, silent, case.interval, case.every), folder)
+    check(program, name, Scenario(case.below, silent, case.interval, case.every), folder, alert)
     expected: dict[int, list[Fired]] = {0: [], case.minute: [case.fired], case.over: []}
-    check(program, name, Scenario(case.above, expected, case.interval, case.every), folder)
+    check(program, name, Scenario(case.above, expected, case.interval, case.every), folder, alert)
 
 
-def check(program: str, name: str, scenario: Scenario, folder: Path) -> None:
+def check(
+    program: str, name: str, scenario: Scenario, folder: Path, alert: Alert | None = None
+) -> None:
     """
     Run a scenario of an alert.
 
@@ -105,8 +107,9 @@ def check(program: str, name: str, scenario: Scenario, folder: Path) -> None:
         name: The name of the alert.
         scenario: What happens.
         folder: Where files are put.
+        alert: What is put to the test instead of the alert of this name, such as a mutant of it.
     """
-    alert = next(each for each in rules.alerts() if each.name == name)
+    alert = alert or next(each for each in rules.alerts() if each.name == name)
     rule = alert.rendered(scenario.objectives)
     fixed = {"severity", "kind", "component", *alert.labels}
     links = {key: value for key, value in rule["annotations"].items() if key.endswith("_url")}

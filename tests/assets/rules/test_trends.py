@@ -61,14 +61,14 @@ CASES = {
         silent=(100 * 60, (_WEEK + 12) * 60, (_WEEK + 24) * 60, (_WEEK + 60) * 60),
     ),
     "AgentmonErrorsAfterDeployment": Case(
-        {**_failing(1, 12), _DEPLOYED: "0x840"},
-        {**_failing(1, 12), _DEPLOYED: f"0x299 {300 * 60}x540"},
+        {**_failing(1, 4), _DEPLOYED: f"0x299 {300 * 60}x540"},
+        {**_failing(1, 6), _DEPLOYED: f"0x299 {300 * 60}x540"},
         340,
         420,
         Fired(
             _HERE,
             "Agent a fails more since something was deployed.",
-            "10.7% of its calls within 30 minutes failed, more than twice as many as before; a "
+            "5.7% of its calls within 30 minutes failed, more than twice as many as before; a "
             "deployment ended within the last hour.",
         ),
         silent=(200, 340, 420),
