@@ -14,6 +14,7 @@ from agentmon.query.views import Measure
 __all__ = ["BOARDS"]
 
 _SCOPE: Final = ("service", "region")
+_SIX_HOURS: Final = 350  # samples of a record
 _HEALTH: Final = "health_monitoring."
 _ALERTS: Final = ("alertname", "severity", "component")
 
@@ -554,18 +555,27 @@ _BUSINESS: Final = Board(
 )
 
 
+def _ahead(series: Expression, measure: Measure) -> Expression:
+    """Where the last day leads in a day, once 6 hours of it are known; nothing impossible."""
+    line = predicted(series, "1d", 86400).at_least(0)
+    if measure is Measure.RATIO:
+        line = Expression(f"clamp_max({line.text}, 1)", line.labels)
+    return line.also(over_time("count_over_time", series, "1d") >= _SIX_HOURS)
+
+
 def _trend(title: str, record: str, by: tuple[str, ...], measure: Measure, width: int) -> Panel:
     """A recorded series, a week ago beside it, and where the last day leads."""
     series = recorded(record, by)
     label = " ".join(f"{{{{{name}}}}}" for name in by)
     return _asked(
         title,
-        "Now, a week ago, and where a straight line through the last day leads in a day.",
+        "Now, a week ago, and where a straight line through the last day leads in a day, once 6 "
+        "hours are known.",
         "lines",
         (
             Query(series, f"{label} now".strip()),
             Query(series.offset("1w"), f"{label} a week ago".strip()),
-            Query(predicted(series, "1d", 86400), f"{label} in a day".strip()),
+            Query(_ahead(series, measure), f"{label} in a day".strip()),
         ),
         measure,
         width,
@@ -621,20 +631,23 @@ _TREND: Final = Board(
                 ),
                 _asked(
                     "Error budget is used up in",
-                    "At the rate of the last day. Nothing is shown while it grows back.",
+                    "At the rate of the last day; 0 where it is used up. Nothing is shown while it "
+                    "grows back.",
                     "stat",
                     (
                         Query(
-                            _budget("system", ())
-                            * 30
-                            * 86400
-                            / (
-                                recorded("system:agentmon_failed:ratio_rate1d", ())
-                                / Expression(
-                                    "(1 - system:agentmon_availability_objective:ratio)",
-                                    frozenset(),
+                            (
+                                _budget("system", ())
+                                * 30
+                                * 86400
+                                / (
+                                    recorded("system:agentmon_failed:ratio_rate1d", ())
+                                    / Expression(
+                                        "(1 - system:agentmon_availability_objective:ratio)",
+                                        frozenset(),
+                                    )
                                 )
-                            )
+                            ).at_least(0)
                         ),
                     ),
                     Measure.SECONDS,

@@ -29,7 +29,7 @@ _TAG: Final = "agentmon"
 _UNITS: Final[dict[Measure, str]] = {
     Measure.SECONDS: "s",
     Measure.RATIO: "percentunit",
-    Measure.PER_SECOND: "cps",
+    Measure.PER_SECOND: "suffix:/s",
     Measure.COUNT: "short",
     Measure.BYTES: "bytes",
     Measure.BYTES_PER_SECOND: "binBps",

@@ -9,11 +9,12 @@ from typing import Final
 from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
 from agentmon.assets.dashboards.colours import FEWER, MORE, NONE, at_least, at_most
 from agentmon.model import catalogue
-from agentmon.query.promql import Expression, buckets, predicted, recorded
+from agentmon.query.promql import Expression, buckets, over_time, predicted, recorded
 from agentmon.query.views import Measure
 
 __all__ = ["BOARDS"]
 
+_SIX_HOURS: Final = 350  # samples of a record
 _AGENT: Final = ("service", "region", "team", "tier", "agent")
 _DURATION: Final = catalogue.OPERATIONS["agent"].duration
 
@@ -518,6 +519,12 @@ def _forecast(title: str, text: str, help_text: str, legend: str, measure: Measu
     )
 
 
+def _calls_ahead() -> Expression:
+    calls = recorded("region:agentmon_calls:rate5m", ("region",))
+    known = over_time("count_over_time", calls, "1d") >= _SIX_HOURS
+    return predicted(calls, "1d", 604800).at_least(0).also(known)
+
+
 def _days_left(title: str, used: str, limit: str, label: str, empty: str) -> Panel:
     """When a straight line through the last day meets the limit."""
     growth = f"deriv({used}[1d])"
@@ -638,11 +645,9 @@ _CAPACITY: Final = Board(
             (
                 _forecast(
                     "Calls a second, in a week",
-                    predicted(
-                        recorded("region:agentmon_calls:rate5m", ("region",)), "1d", 604800
-                    ).text,
-                    "Where a straight line through the last day leads in a week: a first guess, "
-                    "which knows no season.",
+                    _calls_ahead().text,
+                    "Where a straight line through the last day leads in a week, once 6 hours are "
+                    "known: a first guess, which knows no season.",
                     "region",
                     Measure.PER_SECOND,
                 ),
