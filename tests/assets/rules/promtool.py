@@ -24,7 +24,8 @@ from tests.servers.processes import required
 
 __all__ = ["PROMTOOLS", "Case", "Fired", "Scenario", "check", "expression", "prove"]
 
-PROMTOOLS = ("promtool2", "promtool3")
+#: The older line is asked with the slow tests: all cases on both take minutes.
+PROMTOOLS = (pytest.param("promtool2", marks=pytest.mark.slow), "promtool3")
 
 
 @dataclass(frozen=True)
