@@ -82,7 +82,8 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         # What a signal handler raises while coverage holds its lock would leave that locked, and
-        # what another process runs is not seen.
+        # what another process runs is not seen. Nor is what a test runs that traces by itself,
+        # which ends the measuring of all that come after it.
         source = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
         unseen = "signal." in source or "subprocess." in source
         if unseen:
@@ -90,9 +91,14 @@ class _Watch:
             self.unseen.append(item.nodeid)
         else:
             self._measuring.switch_context(item.nodeid)
+        tracing = sys.gettrace()
         try:
             return (yield)
         finally:
+            if not unseen and sys.gettrace() is not tracing:
+                self._measuring.stop()
+                self.unseen.append(item.nodeid)
+                unseen = True
             if unseen:
                 self._measuring.start()
 

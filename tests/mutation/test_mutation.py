@@ -92,7 +92,7 @@ def test_what_is_judged_is_still_there() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_sample_of_changes_is_noticed() -> None:
-    """Of a sample of changes to the recording layer, the tests notice half or more."""
+    """Of a sample of changes to the recording layer, the tests notice four of five."""
     tried, found = survivors(["agentmon/record"], sample=40)
     assert tried == 40
-    assert len(found) <= tried // 2, "\n".join(found)
+    assert len(found) <= tried // 5, "\n".join(found)
