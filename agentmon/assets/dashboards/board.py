@@ -7,12 +7,13 @@ variables are decided here, once, so that eighteen dashboards read as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from agentmon.errors import CatalogueError
 from agentmon.model.capabilities import CAPABILITIES
+from agentmon.model.objectives import Promise
 from agentmon.query.promql import Expression
 from agentmon.query.views import VIEWS, Measure, View
 
@@ -72,10 +73,20 @@ VARIABLES: Final[dict[str, Variable]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """From a value on, a colour that says how good that is."""
+    """
+    From a value on, a colour that says how good that is.
 
-    value: float | None
+    Args:
+        value: The value, or how it follows from what is promised; the lowest begins nowhere.
+        colour: The colour.
+    """
+
+    value: float | Callable[[Promise], float] | None
     colour: Literal["green", "yellow", "red", "text"]
+
+    def at(self, promised: Promise) -> float | None:
+        """Where it begins, given what is promised."""
+        return round(self.value(promised), 6) if callable(self.value) else self.value
 
 
 @dataclass(frozen=True)
@@ -87,11 +98,13 @@ class Query:
         ask: A view, or an expression of recorded series where no view fits.
         legend: What its series are called, with labels in double braces.
         window: What rates look back over; the range of the dashboard, or what is drawn.
+        by: The labels that are kept, the others summed over; by default those of the view.
     """
 
     ask: View | Expression
     legend: str = ""
     window: str = "$__rate_interval"
+    by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,10 @@ class Panel:
         text: Of a panel of words.
         serves: Capabilities that it serves.
         columns: Of a table, the title of each query's values, by the letter of the query.
+        words: What no and yes are called, where that is what is asked.
+        ahead: Whether times of a table are in the future.
+        zoomed: Whether the axis shows what varies instead of beginning at 0.
+        edges: What the buckets of a heat map are of.
     """
 
     title: str
@@ -127,7 +144,10 @@ class Panel:
     serves: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     columns: tuple[str, ...] = ()
-    links: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, str] = ("no", "yes")
+    ahead: bool = False
+    zoomed: bool = False
+    edges: Measure = Measure.SECONDS
 
     def __post_init__(self) -> None:
         for name in self.serves:
@@ -201,6 +221,11 @@ def panel(
     steps: tuple[Step, ...] = (),
     empty: str = "",
     columns: tuple[str, ...] = (),
+    words: tuple[str, str] = ("no", "yes"),
+    by: tuple[str, ...] | None = None,
+    ahead: bool = False,
+    zoomed: bool = False,
+    edges: Measure = Measure.SECONDS,
 ) -> Panel:
     """
     A panel of views.
@@ -218,6 +243,11 @@ def panel(
         steps: Colours by value.
         empty: What it says where there is nothing.
         columns: Of a table, the titles of its values.
+        words: What no and yes are called, where that is what is asked.
+        by: The labels that are kept, the others summed over.
+        ahead: Whether times of a table are in the future.
+        zoomed: Whether the axis shows what varies instead of beginning at 0.
+        edges: What the buckets of a heat map are of.
 
     Raises:
         CatalogueError: If there is no such view, or measures differ.
@@ -232,7 +262,7 @@ def panel(
         raise CatalogueError(f"panel {title}: its views have several measures")
     over = window or ("$__range" if form in ("stat", "bars", "table") else "$__rate_interval")
     queries = tuple(
-        Query(view, legend or _legend(view, many=len(asked) > 1), over)
+        Query(view, legend or _legend(view, by or view.by, many=len(asked) > 1), over, by)
         for view, legend in zip(asked, [*legends, *[""] * (len(asked) - len(legends))], strict=True)
     )
     worst = "The worst of them." if form == "stat" and first.by else ""
@@ -254,11 +284,16 @@ def panel(
         serves=tuple(dict.fromkeys(name for view in asked for name in view.serves)),
         measures=tuple(view.measure for view in asked),
         columns=columns or tuple(view.title for view in asked),
+        words=words,
+        ahead=ahead,
+        zoomed=zoomed,
+        edges=edges,
     )
 
 
-def _legend(view: View, *, many: bool) -> str:
-    labels = " ".join(f"{{{{{label}}}}}" for label in view.by if label != "le")
+def _legend(view: View, by: tuple[str, ...], *, many: bool) -> str:
+    """Their labels, but for what the unit says."""
+    labels = " ".join(f"{{{{{label}}}}}" for label in by if label not in ("le", "currency"))
     if not labels:
         return view.title
     return f"{labels} {view.title}" if many else labels

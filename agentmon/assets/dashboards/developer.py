@@ -7,7 +7,16 @@ from __future__ import annotations
 from typing import Final
 
 from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
-from agentmon.assets.dashboards.colours import NONE, at_least, at_most
+from agentmon.assets.dashboards.colours import (
+    CHEAP,
+    FEWER,
+    MORE,
+    NONE,
+    QUICK,
+    SOUND,
+    at_least,
+    at_most,
+)
 from agentmon.model import catalogue
 from agentmon.query.promql import Expression
 from agentmon.query.views import Measure
@@ -22,7 +31,7 @@ def _by_version(title: str, help_text: str, asked: str, measure: Measure, width:
     """What is known of an agent, by the version that ran at the time."""
     text = (
         f"{asked} * on (agent) group_left (version) topk by (agent) (1, group by (agent, version) "
-        f'({_INFO}{{agent=~"$agent", version=~"$version"}}))'
+        f'({_INFO}{{{_WHERE}, version=~"$version"}}))'
     )
     return Panel(
         title,
@@ -36,21 +45,18 @@ def _by_version(title: str, help_text: str, asked: str, measure: Measure, width:
     )
 
 
+_WHERE: Final = 'agent=~"$agent", region=~"$region", service=~"$service"'
 _P90: Final = (
     "histogram_quantile(0.9, sum by (le, agent) (rate("
-    'agentmon_agent_duration_seconds_bucket{agent=~"$agent"}[$__rate_interval])))'
+    f"agentmon_agent_duration_seconds_bucket{{{_WHERE}}}[$__rate_interval])))"
 )
 _FAILED: Final = (
-    'sum by (agent) (rate(agentmon_agent_calls_total{agent=~"$agent", '
-    'outcome=~"error|timeout"}[$__rate_interval])) / (sum by (agent) (rate('
-    'agentmon_agent_calls_total{agent=~"$agent"}[$__rate_interval])) > 0)'
+    f'sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"error|timeout"}}'
+    f"[$__rate_interval])) / (sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}}}"
+    "[$__rate_interval])) > 0)"
 )
-_COST: Final = (
-    'sum by (agent) (rate(agentmon_cost_total{agent=~"$agent"}[$__rate_interval])) * 3600'
-)
-_CALLS: Final = (
-    'sum by (agent) (rate(agentmon_agent_calls_total{agent=~"$agent"}[$__rate_interval]))'
-)
+_COST: Final = f"sum by (agent) (rate(agentmon_cost_total{{{_WHERE}}}[$__rate_interval])) * 3600"
+_CALLS: Final = f"sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}}}[$__rate_interval]))"
 
 _DEVELOPMENT: Final = Board(
     "agent_development_metrics",
@@ -60,6 +66,29 @@ _DEVELOPMENT: Final = Board(
     "Is the new version better?",
     _AGENT,
     (
+        Row(
+            "",
+            (
+                panel(
+                    "stat",
+                    "evaluation",
+                    title="Score",
+                    width=6,
+                    steps=SOUND,
+                    empty="Nothing was evaluated: see agentmon.score",
+                ),
+                panel(
+                    "stat",
+                    "consistency",
+                    title="Consistency",
+                    width=6,
+                    steps=at_least(0.9, 0.7),
+                    empty="Nothing was compared: see agentmon.consistency",
+                ),
+                panel("stat", "agent-errors", title="Failed", width=6, steps=FEWER),
+                panel("stat", "agent-p90", title="p90", width=6, steps=QUICK),
+            ),
+        ),
         Row(
             "Quality",
             (
@@ -139,6 +168,34 @@ _QUALITY: Final = Board(
             "",
             (
                 panel(
+                    "stat",
+                    "maintainability",
+                    title="Maintainability, 0 to 100",
+                    width=8,
+                    steps=at_least(65, 20),
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+                panel(
+                    "stat",
+                    "code-findings",
+                    title="Findings",
+                    width=8,
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+                panel(
+                    "stat",
+                    "complexity",
+                    title="Complexity",
+                    width=8,
+                    steps=at_most(10, 20),
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+            ),
+        ),
+        Row(
+            "Where",
+            (
+                panel(
                     "bars",
                     "maintainability",
                     title="Maintainability, 0 to 100",
@@ -175,6 +232,14 @@ _QUALITY: Final = Board(
     since="now-30d",
 )
 
+
+def _failing() -> Expression:
+    """Tests that failed or broke; 0 only where a suite is reported."""
+    tests = catalogue.facts.TESTS.sample
+    bad = f'sum({tests}{{result=~"failed|error"}})'
+    return Expression(f"{bad} or 0 * sum({tests})", frozenset(), simple=False)
+
+
 _TESTING: Final = Board(
     "testing_coverage_view",
     "agentmon-testing",
@@ -185,6 +250,45 @@ _TESTING: Final = Board(
     (
         Row(
             "",
+            (
+                panel(
+                    "stat",
+                    "coverage",
+                    title="Coverage",
+                    width=6,
+                    steps=at_least(0.8, 0.6),
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+                Panel(
+                    "Tests that fail",
+                    "How many tests of the latest runs failed or broke?",
+                    "stat",
+                    (Query(_failing()),),
+                    Measure.COUNT,
+                    6,
+                    4,
+                    steps=NONE,
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+                panel(
+                    "stat",
+                    "flaky-tests",
+                    title="Flaky tests",
+                    width=6,
+                    steps=NONE,
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+                panel(
+                    "stat",
+                    "test-duration",
+                    title="Duration",
+                    width=6,
+                    empty="Nothing was collected: see agentmon collect",
+                ),
+            ),
+        ),
+        Row(
+            "Where",
             (
                 panel(
                     "bars",
@@ -204,13 +308,7 @@ _TESTING: Final = Board(
                     empty="Nothing was collected: see agentmon collect",
                 ),
                 panel(
-                    "stat",
-                    "flaky-tests",
-                    title="Flaky tests",
-                    width=8,
-                    height=8,
-                    steps=NONE,
-                    empty="Nothing was collected",
+                    "table", "test-runs", title="Latest runs", width=8, height=8, columns=("Ran",)
                 ),
             ),
         ),
@@ -220,9 +318,6 @@ _TESTING: Final = Board(
                 panel("lines", "coverage", title="Coverage", width=8),
                 panel("lines", "tests", title="Tests", width=8),
                 panel("lines", "test-duration", title="Duration of runs", width=8),
-                panel(
-                    "table", "test-runs", title="Latest runs", width=8, height=8, columns=("Ran",)
-                ),
             ),
         ),
     ),
@@ -238,7 +333,7 @@ _DEPLOYMENTS: Final = Board(
     (),
     (
         Row(
-            "The four measures of DORA",
+            "",
             (
                 panel(
                     "stat",
@@ -304,17 +399,34 @@ _DEPLOYMENTS: Final = Board(
 )
 
 
-def _before(title: str, help_text: str, asked: str, measure: Measure) -> Panel:
-    """How many times as much as a week ago."""
+def _before(title: str, help_text: str, asked: str) -> Panel:
+    """How many times as much as a week ago, over time."""
     ago = asked.replace("[$__rate_interval]", "[$__rate_interval] offset 1w")
     return Panel(
         title,
         help_text,
         "lines",
         (Query(Expression(f"({asked}) / ({ago})", frozenset({"agent"})), "{{agent}}"),),
-        measure,
+        Measure.NUMBER,
         12,
         8,
+        empty="There is no week of history yet",
+    )
+
+
+def _most(title: str, help_text: str, asked: str) -> Panel:
+    """How many times as much as a week ago, of the agent of which it is most."""
+    now = asked.replace("[$__rate_interval]", "[$__range]")
+    ago = asked.replace("[$__rate_interval]", "[$__range] offset 1w")
+    return Panel(
+        f"{title}, highest",
+        f"{help_text} The agent of which it is most.",
+        "stat",
+        (Query(Expression(f"max(({now}) / (({ago}) > 0))", frozenset())),),
+        Measure.NUMBER,
+        6,
+        4,
+        steps=at_most(1.2, 2),
         empty="There is no week of history yet",
     )
 
@@ -327,6 +439,23 @@ _REGRESSION: Final = Board(
     "Did a change make it slower or worse?",
     _AGENT,
     (
+        Row(
+            "",
+            (
+                _most(
+                    "p90 to a week ago",
+                    "How many times as long as a week ago? 1 is the same.",
+                    _P90,
+                ),
+                _most(
+                    "Failed to a week ago",
+                    "How many times as large a share fails as a week ago? 1 is the same.",
+                    _FAILED,
+                ),
+                panel("stat", "agent-errors", title="Failed", width=6, steps=FEWER),
+                panel("stat", "agent-p90", title="p90", width=6, steps=QUICK),
+            ),
+        ),
         Row(
             "By version",
             (
@@ -353,25 +482,23 @@ _REGRESSION: Final = Board(
                     "p90",
                     "How many times as long as a week ago; 1 is the same.",
                     _P90,
-                    Measure.NUMBER,
                 ),
                 _before(
                     "Calls",
                     "How many times as many as a week ago; 1 is the same.",
                     _CALLS,
-                    Measure.NUMBER,
-                ),
-                panel("lines", "agent-p99", title="p99", width=12),
-                panel("lines", "agent-deviation", title="Standard deviation", width=12),
-                panel("lines", "tool-deviation", title="Standard deviation of tools", width=8),
-                panel("lines", "model-deviation", title="Standard deviation of models", width=8),
-                panel(
-                    "lines",
-                    "dependency-deviation",
-                    title="Standard deviation of dependencies",
-                    width=8,
                 ),
             ),
+        ),
+        Row(
+            "How even: standard deviations",
+            (
+                panel("lines", "agent-deviation", title="Agents", width=12),
+                panel("lines", "tool-deviation", title="Tools", width=12),
+                panel("lines", "model-deviation", title="Models", width=12),
+                panel("lines", "dependency-deviation", title="Dependencies", width=12),
+            ),
+            folded=True,
         ),
     ),
     since="now-14d",
@@ -387,19 +514,51 @@ _IMPACT: Final = Board(
     _AGENT,
     (
         Row(
+            "",
+            (
+                _most(
+                    "p90 to a week ago",
+                    "Below 1 every agent became faster.",
+                    _P90,
+                ),
+                panel(
+                    "stat",
+                    "cost-per-task",
+                    title="Cost of a task",
+                    width=6,
+                    steps=CHEAP,
+                    empty="No task ended",
+                ),
+                panel(
+                    "stat",
+                    "evaluation",
+                    title="Score",
+                    width=6,
+                    steps=SOUND,
+                    empty="Nothing was evaluated: see agentmon.score",
+                ),
+                panel(
+                    "stat",
+                    "agent-task-completion",
+                    title="Tasks completed",
+                    width=6,
+                    steps=MORE,
+                    empty="No task ended",
+                ),
+            ),
+        ),
+        Row(
             "Before and after",
             (
                 _before(
                     "p90, compared with a week ago",
                     "Below 1 it became faster.",
                     _P90,
-                    Measure.NUMBER,
                 ),
                 _before(
                     "Cost an hour, compared with a week ago",
                     "Below 1 it became cheaper, if the calls are as many.",
                     f"({_COST})",
-                    Measure.NUMBER,
                 ),
                 panel("lines", "cost-per-task", title="Cost of a task", width=12),
                 panel("lines", "evaluation", title="Scores: what it must not cost", width=12),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
-from agentmon.assets.dashboards.colours import MORE, NONE, at_least, at_most
+from agentmon.assets.dashboards.colours import CHEAP, CONTENT, MORE, NONE, at_least, at_most
 from agentmon.query.promql import Expression, over_time, predicted, recorded
 from agentmon.query.views import Measure
 
@@ -16,16 +16,18 @@ __all__ = ["BOARDS"]
 _SCOPE: Final = ("service", "region")
 _SIX_HOURS: Final = 350  # samples of a record
 _HEALTH: Final = "health_monitoring."
-_ALERTS: Final = ("alertname", "severity", "component")
+_BUCKETS: Final = (
+    'agentmon_agent_duration_seconds_bucket{agent=~"$agent", region=~"$region", '
+    'service=~"$service"}'
+)
 
 
 def _firing(severity: str) -> Expression:
-    found = recorded(
-        "ALERTS",
-        ("alertname", "alertstate", "severity", "component"),
-        {"alertstate": "firing", "severity": severity, "alertname": ("=~", "Agentmon.+")},
-    )
-    return found.count()
+    """How many fire; 0 only where rules are at work, which the watchdog says."""
+    firing = {"alertstate": "firing", "alertname": ("=~", "Agentmon.+")}
+    names = ("alertname", "alertstate", "severity", "component")
+    found = recorded("ALERTS", names, {**firing, "severity": severity}).count()
+    return found.otherwise(recorded("ALERTS", names, firing).count() * 0)
 
 
 def _budget(level: str, by: tuple[str, ...]) -> Expression:
@@ -94,19 +96,21 @@ _SYSTEM_HEALTH: Final = Board(
                     "Critical alerts",
                     "Alerts that page, firing now.",
                     "stat",
-                    (Query(_firing("critical").otherwise(Expression("vector(0)", frozenset()))),),
+                    (Query(_firing("critical")),),
                     Measure.COUNT,
                     6,
                     steps=NONE,
+                    empty="No rules are at work",
                 ),
                 _asked(
                     "Warnings",
                     "Alerts that are worth a ticket, firing now.",
                     "stat",
-                    (Query(_firing("warning").otherwise(Expression("vector(0)", frozenset()))),),
+                    (Query(_firing("warning")),),
                     Measure.COUNT,
                     6,
                     steps=(NONE[0], at_most(1, 5)[1]),
+                    empty="No rules are at work",
                 ),
             ),
         ),
@@ -143,6 +147,7 @@ _SYSTEM_HEALTH: Final = Board(
                     width=8,
                     height=8,
                     columns=("Now",),
+                    words=("down", "up"),
                     empty="No component is watched: see agentmon.component and health_check",
                 ),
             ),
@@ -157,6 +162,7 @@ _SYSTEM_HEALTH: Final = Board(
                     (Query(_availability("region", ("region",), "1h"), "{{region}}"),),
                     Measure.RATIO,
                     12,
+                    zoomed=True,
                 ),
                 panel(
                     "lines",
@@ -171,61 +177,104 @@ _SYSTEM_HEALTH: Final = Board(
             "Care",
             (
                 panel(
-                    "table", "health-checks", title="Health checks", width=8, columns=("Passes",)
+                    "table",
+                    "health-checks",
+                    title="Health checks",
+                    width=8,
+                    height=7,
+                    columns=("Now",),
+                    words=("fails", "passes"),
+                    empty="No check is registered: see agentmon.health_check",
                 ),
                 panel(
                     "table",
                     "backup-age",
                     title="Backups",
-                    width=5,
+                    width=8,
+                    height=7,
                     columns=("Last success",),
                     empty="No backup is reported: see agentmon collect",
                 ),
                 panel(
                     "table",
+                    "certificates",
+                    title="Certificates",
+                    width=8,
+                    height=7,
+                    columns=("Ends",),
+                    ahead=True,
+                    empty="No certificate is watched",
+                ),
+                panel(
+                    "table",
                     "security-findings",
                     title="Security findings",
-                    width=6,
+                    width=8,
+                    height=7,
                     columns=("Findings",),
                     empty="No scan is reported: see agentmon collect",
                 ),
                 panel(
                     "table",
-                    "certificates",
-                    title="Certificates",
-                    width=5,
-                    columns=("Ends",),
-                    empty="No certificate is watched",
-                ),
-                panel(
-                    "table",
                     "controls",
-                    "evidence",
                     title="Compliance",
                     width=8,
-                    columns=("Met", "Evidence"),
+                    height=7,
+                    columns=("Now",),
+                    words=("not met", "met"),
                     empty="No control is reported",
                 ),
                 panel(
                     "table",
                     "documents",
-                    "dead-links",
                     title="Documentation",
                     width=8,
-                    columns=("Changed", "Dead links"),
+                    height=7,
+                    columns=("Changed",),
+                    empty="No document is reported",
+                ),
+            ),
+        ),
+        Row(
+            "Care in detail",
+            (
+                panel(
+                    "table",
+                    "evidence",
+                    title="Evidence of controls",
+                    width=8,
+                    height=7,
+                    columns=("Gathered",),
+                    empty="No control is reported",
+                ),
+                panel(
+                    "table",
+                    "dead-links",
+                    title="Dead links in documents",
+                    width=8,
+                    height=7,
+                    columns=("Dead links",),
                     empty="No document is reported",
                 ),
                 panel(
-                    "lines",
-                    "dropped",
-                    title="The monitoring itself: not kept as it came",
+                    "table",
+                    "security-scans",
+                    title="Latest scans",
                     width=8,
-                    height=9,
+                    height=7,
+                    columns=("Scanned",),
+                    empty="No scan is reported",
                 ),
-                panel("lines", "scrape-duration", title="Time of a scrape", width=6),
-                panel("lines", "series", title="Series held", width=6),
-                panel("lines", "scrapes", title="Scrapes", width=6),
-                panel("table", "versions", title="Versions of agentmon", width=6, height=8),
+            ),
+            folded=True,
+        ),
+        Row(
+            "The monitoring itself",
+            (
+                panel("lines", "dropped", title="Not kept as it came", width=8),
+                panel("lines", "scrape-duration", title="Time of a scrape", width=8),
+                panel("lines", "series", title="Series held", width=8),
+                panel("lines", "scrapes", title="Scrapes", width=8),
                 panel(
                     "lines",
                     "endpoint-refusals",
@@ -236,23 +285,24 @@ _SYSTEM_HEALTH: Final = Board(
                 ),
                 panel(
                     "table",
-                    "endpoint-certificates",
-                    title="Certificates of endpoints",
+                    "versions",
+                    title="Versions of agentmon",
                     width=8,
                     height=8,
-                    columns=("Ends",),
-                    empty="No endpoint speaks TLS",
+                    columns=("Processes",),
                 ),
                 panel(
                     "table",
-                    "security-scans",
-                    title="Latest scans",
-                    width=8,
-                    height=8,
-                    columns=("Scanned",),
-                    empty="No scan is reported",
+                    "endpoint-certificates",
+                    title="Certificates of endpoints",
+                    width=24,
+                    height=7,
+                    columns=("Ends",),
+                    ahead=True,
+                    empty="No endpoint speaks TLS",
                 ),
             ),
+            folded=True,
         ),
     ),
 )
@@ -302,6 +352,11 @@ _PERFORMANCE: Final = Board(
                 panel("lines", "agent-p90", title="p90", width=8),
                 panel("lines", "agent-errors", title="Failed", width=8),
                 panel("lines", "agent-traffic", title="Calls", width=8),
+            ),
+        ),
+        Row(
+            "A week ago, and how even",
+            (
                 _asked(
                     "Compared with a week ago: p90",
                     "How many times as long the slowest tenth of the calls takes as a week before. "
@@ -311,22 +366,22 @@ _PERFORMANCE: Final = Board(
                         Query(
                             Expression(
                                 "histogram_quantile(0.9, sum by (le, agent) (rate("
-                                'agentmon_agent_duration_seconds_bucket{agent=~"$agent"}'
-                                "[$__rate_interval]))) / histogram_quantile(0.9, sum by (le, agent)"
-                                ' (rate(agentmon_agent_duration_seconds_bucket{agent=~"$agent"}'
-                                "[$__rate_interval] offset 1w)))",
+                                f"{_BUCKETS}[$__rate_interval]))) / histogram_quantile(0.9, "
+                                f"sum by (le, agent) (rate({_BUCKETS}[$__rate_interval] offset "
+                                "1w)))",
                                 frozenset({"agent"}),
                             ),
                             "{{agent}}",
                         ),
                     ),
                     Measure.NUMBER,
-                    12,
+                    8,
                     empty="There is no week of history yet",
                 ),
-                panel("lines", "agent-mean", title="Mean", width=6),
-                panel("lines", "agent-deviation", title="Standard deviation", width=6),
+                panel("lines", "agent-mean", title="Mean", width=8),
+                panel("lines", "agent-deviation", title="Standard deviation", width=8),
             ),
+            folded=True,
         ),
     ),
 )
@@ -342,7 +397,15 @@ _COST: Final = Board(
         Row(
             "",
             (
-                panel("stat", "cost-by-type", title="Cost an hour", width=12),
+                panel("stat", "cost-by-type", title="Cost an hour", width=6),
+                panel(
+                    "stat",
+                    "cost-per-task",
+                    title="Cost of a task",
+                    width=6,
+                    steps=CHEAP,
+                    empty="No task ended",
+                ),
                 panel(
                     "stat",
                     "waste",
@@ -382,10 +445,10 @@ _COST: Final = Board(
                     title="What a task costs",
                     width=12,
                     columns=(
-                        "Cost of a task",
-                        "Tasks for a unit of money",
-                        "Tasks for a CPU second",
-                        "Useful tokens",
+                        "Cost",
+                        "Tasks for 1 of it",
+                        "Tasks a CPU s",
+                        "Useful",
                     ),
                 ),
                 panel(
@@ -397,6 +460,19 @@ _COST: Final = Board(
                 ),
                 panel("stack", "cost", title="Cost an hour over time", width=12),
                 panel("stack", "agent-tokens", title="Tokens a second", width=12),
+            ),
+        ),
+        Row(
+            "Prices and processors",
+            (
+                panel(
+                    "table",
+                    "price-table",
+                    title="Price table in force",
+                    width=12,
+                    height=8,
+                    columns=("Processes",),
+                ),
                 panel(
                     "lines",
                     "task-cpu",
@@ -404,8 +480,8 @@ _COST: Final = Board(
                     width=12,
                     empty="CPU time is attributed only where configure(agent_cpu=True) says so",
                 ),
-                panel("table", "price-table", title="Price table in force", width=12, height=8),
             ),
+            folded=True,
         ),
     ),
 )
@@ -421,6 +497,14 @@ _SATISFACTION: Final = Board(
         Row(
             "",
             (
+                panel(
+                    "stat",
+                    "satisfaction",
+                    title="Satisfaction",
+                    width=6,
+                    steps=CONTENT,
+                    empty="No rating came: see agentmon.feedback",
+                ),
                 panel(
                     "stat",
                     "abandonment",
@@ -447,13 +531,6 @@ _SATISFACTION: Final = Board(
                     window="$__range",
                     empty="No turn ended",
                 ),
-                panel(
-                    "stat",
-                    "sessions-open",
-                    title="Open sessions",
-                    width=6,
-                    empty="No session is declared",
-                ),
             ),
         ),
         Row(
@@ -464,7 +541,7 @@ _SATISFACTION: Final = Board(
                     "satisfaction",
                     title="By agent",
                     width=8,
-                    steps=at_least(0.7, 0.5),
+                    steps=CONTENT,
                     empty="No rating came: see agentmon.feedback",
                 ),
                 panel(
@@ -472,7 +549,7 @@ _SATISFACTION: Final = Board(
                     "satisfaction-by-task",
                     title="By task",
                     width=8,
-                    steps=at_least(0.7, 0.5),
+                    steps=CONTENT,
                     empty="No rating came",
                 ),
                 panel("lines", "ratings", title="Ratings on each scale", width=8),
@@ -481,16 +558,31 @@ _SATISFACTION: Final = Board(
         Row(
             "Over time",
             (
-                panel("lines", "satisfaction", title="Satisfaction", width=12),
-                panel("heat", "satisfaction-distribution", title="Ratings from 0 to 1", width=12),
-                panel("lines", "users-peak", title="Users at work, peak", width=6),
-                panel("lines", "users-seen", title="Users seen", width=6),
-                panel("lines", "session-turns", title="Turns in a session", width=6),
-                panel("lines", "session-length", title="Length of sessions", width=6),
-                panel("lines", "sessions", title="Sessions begun", width=6),
-                panel("lines", "task-p90", title="Time to the answer, p90", width=9),
-                panel("lines", "task-first-output", title="Time to the first output, p90", width=9),
+                panel("lines", "satisfaction", title="Satisfaction", width=12, zoomed=True),
+                panel(
+                    "heat",
+                    "satisfaction-distribution",
+                    title="Ratings from 0 to 1",
+                    width=12,
+                    edges=Measure.SCORE,
+                ),
+                panel("lines", "task-p90", title="Time to the answer, p90", width=12),
+                panel(
+                    "lines", "task-first-output", title="Time to the first output, p90", width=12
+                ),
             ),
+        ),
+        Row(
+            "Users and sessions",
+            (
+                panel("lines", "users-peak", title="Users at work, peak", width=8),
+                panel("lines", "users-seen", title="Users seen", width=8),
+                panel("lines", "sessions", title="Sessions begun", width=8),
+                panel("lines", "sessions-open", title="Open sessions", width=8),
+                panel("lines", "session-turns", title="Turns in a session", width=8),
+                panel("lines", "session-length", title="Length of sessions", width=8),
+            ),
+            folded=True,
         ),
     ),
     since="now-7d",

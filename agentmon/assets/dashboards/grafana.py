@@ -5,6 +5,7 @@ Dashboards as Grafana reads them, made with its own typed builders.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from agentmon.assets.dashboards.board import (
@@ -13,6 +14,7 @@ from agentmon.assets.dashboards.board import (
     Board,
     Panel,
     Query,
+    Row,
     Step,
 )
 from agentmon.errors import ConfigError
@@ -45,6 +47,26 @@ _MOST: Final = 10  # lines of a panel, the rest is summed
 _FEW: Final = 3  # where each thing has _MANY lines or more
 _MANY: Final = 3
 _MOST_LINES: Final = 100  # of a table
+_THICKEST: Final = 44  # of a bar, in pixels
+_WIDE: Final = 12  # from this width on, legends stand beside the lines
+#: How far an axis reaches where all is 0, by what the numbers are.
+_LEAST: Final = {Measure.COUNT: 1, Measure.CORES: 0.01, Measure.BYTES: 1024, Measure.NUMBER: 1}
+#: Colours of how things end, wherever that is a line by itself.
+_OUTCOMES: Final = {
+    "ok": "green",
+    "completed": "green",
+    "error": "red",
+    "failed": "red",
+    "timeout": "orange",
+    "timed_out": "orange",
+    "cancelled": "text",
+    "interrupted": "blue",
+}
+#: What a label that is not set is called where it would be the name of a bar or a line.
+_UNSET: Final = {
+    label: f"no {label}"
+    for label in ("agent", "model", "region", "team", "tier", "version", "workflow")
+}
 
 
 def expression(query: Query, board: Board) -> str:
@@ -55,6 +77,8 @@ def expression(query: Query, board: Board) -> str:
         name: ("=~", f"${name}") for name in board.variables if name in VARIABLES
     }
     made = query.ask.expression(Ask(query.window, where))
+    if query.by is not None:
+        made = made.sum(query.by)
     if query.ask.measure is Measure.MONEY_PER_SECOND:
         made *= 3600
     if query.ask.measure is Measure.TIMESTAMP:
@@ -82,13 +106,13 @@ def _ranked(query: Query, board: Board, most: int) -> tuple[str, str | None]:
     pieces.
     """
     text = expression(query, board)
-    if isinstance(query.ask, Expression) or not query.ask.by or "le" in query.ask.by:
+    if isinstance(query.ask, Expression) or not _labels(query) or "le" in query.ask.by:
         return text, None
-    over = expression(Query(query.ask, "", "$__range"), board)
+    over = expression(replace(query, window="$__range"), board)
     if "[$__range]" not in over:  # a gauge: the present decides
         return f"topk({most}, {text})", None
     ranking = f"topk({most}, {over.replace('[$__range]', '[$__range] @ end()')})"
-    on = ", ".join(query.ask.by)
+    on = ", ".join(_labels(query))
     few = f"({text}) and on ({on}) {ranking}"
     if not _additive(query.ask.measure):
         return few, None
@@ -223,26 +247,43 @@ def _annotations() -> list[Any]:
 
 
 def _panels(board: Board, objectives: Objectives) -> Iterator[Any]:
-    """Panels in their places: line after line, each as high as its highest."""
+    """Rows and panels in their places; those of a folded row are inside it."""
     from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
 
     number, y = 1, 0
     for row in board.rows:
+        first = number
+        if row.title:
+            number, y = number + 1, y + 1
+        placed = list(_placed(row, y))
+        panels = [
+            _panel(each, board, objectives).id(number + n).grid_pos(m.GridPos(**place))
+            for n, (each, place) in enumerate(placed)
+        ]
+        number += len(panels)
         if row.title:
             yield _RowPanel(
                 m.RowPanel(
-                    title=row.title, id_val=number, grid_pos=m.GridPos(h=1, w=COLUMNS, x=0, y=y)
+                    title=row.title,
+                    id_val=first,
+                    grid_pos=m.GridPos(h=1, w=COLUMNS, x=0, y=y - 1),
+                    collapsed=row.folded,
+                    panels=[each.build() for each in panels] if row.folded else [],
                 )
             )
-            number, y = number + 1, y + 1
-        x = tallest = 0
-        for each in row.panels:
-            if x + each.width > COLUMNS:
-                x, y, tallest = 0, y + tallest, 0
-            place = m.GridPos(h=each.height, w=each.width, x=x, y=y)
-            yield _panel(each, board, objectives).id(number).grid_pos(place)
-            number, x, tallest = number + 1, x + each.width, max(tallest, each.height)
-        y += tallest
+        if not row.folded:
+            yield from panels
+            y = max(place["y"] + place["h"] for _, place in placed)
+
+
+def _placed(row: Row, y: int) -> Iterator[tuple[Panel, dict[str, int]]]:
+    """The panels of a row with their places: line after line, each as high as its highest."""
+    x = tallest = 0
+    for each in row.panels:
+        if x + each.width > COLUMNS:
+            x, y, tallest = 0, y + tallest, 0
+        yield each, {"h": each.height, "w": each.width, "x": x, "y": y}
+        x, tallest = x + each.width, max(tallest, each.height)
 
 
 class _RowPanel:
@@ -274,21 +315,37 @@ def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
         made.title(each.title)
         .description(each.help)
         .datasource(_source())
-        .unit(_unit(each.measure, objectives))
-        .thresholds(_thresholds(each.steps))
+        .thresholds(_thresholds(each.steps, objectives))
         .no_value(each.empty or _EMPTY)
     )
     for target in _targets(each, board):
         made = made.with_target(target)
-    if each.form == "table":
+    if each.form == "table":  # a unit would be that of all columns, names too: titles say it
         made = _as_table(made, each, objectives)
-        if len(set(each.measures)) > 1:  # each column says its unit
-            made = made.unit("short").decimals(2)
+    else:
+        made = made.unit(_unit(each.measure, objectives))
     if each.measure is Measure.YES:
-        made = made.mappings(_yes())
-    if each.measure in (Measure.RATIO, Measure.SCORE) and each.form in ("lines", "stack"):
-        made = made.axis_soft_min(0)
+        made = made.mappings(_words(each.words))
+    if each.form in ("lines", "stack"):
+        if not each.zoomed:
+            made = made.axis_soft_min(0)
+        made = made.axis_soft_max(_LEAST.get(each.measure, 0.001))
+        for outcome, colour in _OUTCOMES.items():
+            made = made.with_override(_is(outcome), [_fixed(colour)])
     return made
+
+
+def _is(name: str) -> Any:
+    """What has a name."""
+    from grafana_foundation_sdk.models.dashboard import MatcherConfig  # noqa: PLC0415
+
+    return MatcherConfig(id_val="byNames", options={"mode": "include", "names": [name]})
+
+
+def _fixed(colour: str) -> Any:
+    from grafana_foundation_sdk.models.dashboard import DynamicConfigValue  # noqa: PLC0415
+
+    return DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})
 
 
 _EMPTY: Final = "Nothing recorded in this time"
@@ -305,15 +362,16 @@ def _unit(measure: Measure, objectives: Objectives) -> str:
     return unit if unit != "currencyUSD" else f"currency{objectives.currency.upper()}"
 
 
-def _thresholds(steps: tuple[Step, ...]) -> Any:
+def _thresholds(steps: tuple[Step, ...], objectives: Objectives) -> Any:
     from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig  # noqa: PLC0415
     from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode  # noqa: PLC0415
 
     chosen = steps or (Step(None, "text"),)
+    promised = objectives.promise("system", "")
     return (
         ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
-        .steps([Threshold(value=step.value, color=step.colour) for step in chosen])
+        .steps([Threshold(value=step.at(promised), color=step.colour) for step in chosen])
     )
 
 
@@ -323,19 +381,19 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
 
     letters = iter("ABCDEFGHIJKLMNOP")
     for query in each.queries:
-        once = each.form in ("bars", "table") or (
-            each.form == "stat" and query.window == "$__range"
-        )
         others = None
         text = expression(query, board)
+        once = each.form in ("bars", "table") or (each.form == "stat" and "$__range" in text)
         if each.form in ("lines", "stack"):
             text, others = _ranked(query, board, _FEW if len(each.queries) >= _MANY else _MOST)
         elif each.form == "stat" and not isinstance(query.ask, Expression):
             text = _one(text, query.ask)
         elif not isinstance(query.ask, Expression) and each.form in ("bars", "table"):
-            if each.form == "table" and len(set(each.measures)) > 1:
-                text = _in_words(text, query.ask.measure)
+            if each.form == "table":
+                text = _in_words(text, query.ask.measure, ahead=each.ahead)
             text = f"topk({_MOST if each.form == 'bars' else _MOST_LINES}, {text})"
+        if each.form in ("lines", "stack", "bars"):
+            text = _named(text, query)
         target = prometheus.Dataquery().expr(text).ref_id(next(letters))
         if query.legend and each.form != "stat":
             target = target.legend_format(query.legend)
@@ -356,14 +414,29 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
             )
 
 
-def _yes() -> Any:
+def _labels(query: Query) -> tuple[str, ...]:
+    """The labels of what a query gives, in order."""
+    if query.by is not None:
+        return query.by
+    return query.ask.by if isinstance(query.ask, View) else tuple(sorted(query.ask.labels))
+
+
+def _named(text: str, query: Query) -> str:
+    """An expression whose series have names, even where a label is not set."""
+    for label in _labels(query):
+        if label in _UNSET:
+            text = f'label_replace({text}, "{label}", "{_UNSET[label]}", "{label}", "")'
+    return text
+
+
+def _words(words: tuple[str, str]) -> Any:
     from grafana_foundation_sdk.models import dashboard as m  # noqa: PLC0415
 
     return [
         m.ValueMap(
             options={
-                "0": m.ValueMappingResult(text="down", color="red", index=0),
-                "1": m.ValueMappingResult(text="up", color="green", index=1),
+                "0": m.ValueMappingResult(text=words[0], color="red", index=0),
+                "1": m.ValueMappingResult(text=words[1], color="green", index=1),
             }
         )
     ]
@@ -376,10 +449,10 @@ def _stat(each: Panel) -> Any:
     from grafana_foundation_sdk.builders import common, stat  # noqa: PLC0415
     from grafana_foundation_sdk.models import common as c  # noqa: PLC0415
 
-    whole = all(query.window == "$__range" for query in each.queries)
+    del each
     return (
         stat.Panel()
-        .graph_mode(c.BigValueGraphMode.NONE if whole else c.BigValueGraphMode.AREA)
+        .graph_mode(c.BigValueGraphMode.AREA)
         .color_mode(c.BigValueColorMode.VALUE)
         .text_mode(c.BigValueTextMode.AUTO)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -394,7 +467,7 @@ def _lines(each: Panel) -> Any:
         common.VizLegendOptions()
         .show_legend(show_legend=True)
         .display_mode(c.LegendDisplayMode.TABLE)
-        .placement(c.LegendPlacement.BOTTOM)
+        .placement(c.LegendPlacement.RIGHT if each.width >= _WIDE else c.LegendPlacement.BOTTOM)
         .calcs(["lastNotNull", "max"])
         .sort_by("Last *")
         .sort_desc(sort_desc=True)
@@ -410,7 +483,6 @@ def _lines(each: Panel) -> Any:
         .fill_opacity(8)
         .show_points(c.VisibilityMode.NEVER)
         .span_nulls(c.BoolOrFloat64(bool_val=False) if hasattr(c, "BoolOrFloat64") else False)
-        .axis_soft_min(0)
     )
     if each.steps:
         made = made.thresholds_style(
@@ -438,6 +510,8 @@ def _bars(each: Panel) -> Any:
         .display_mode(c.BarGaugeDisplayMode.BASIC)
         .value_mode(c.BarGaugeValueMode.TEXT)
         .show_unfilled(show_unfilled=False)
+        .sizing(c.BarGaugeSizing.MANUAL)
+        .max_viz_height(_THICKEST)
         .min(0)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
@@ -447,21 +521,20 @@ def _table(each: Panel) -> Any:
     from grafana_foundation_sdk.builders import table  # noqa: PLC0415
 
     del each
-    return table.Panel().show_header(show_header=True).filterable(filterable=True)
+    return table.Panel().show_header(show_header=True).filterable(filterable=True).min_width(70)
 
 
 def _heat(each: Panel) -> Any:
     from grafana_foundation_sdk.builders import heatmap  # noqa: PLC0415
     from grafana_foundation_sdk.models import heatmap as h  # noqa: PLC0415
 
-    del each
     return (
         heatmap.Panel()
         .calculate(calculate=False)
         .color(
             heatmap.HeatmapColorOptions().mode(h.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
         )
-        .y_axis(heatmap.YAxisConfig().unit("s"))
+        .y_axis(heatmap.YAxisConfig().unit(_UNITS[each.edges]))
     )
 
 
@@ -475,8 +548,8 @@ _FORMS: Final = {
 }
 
 
-#: How a column says its unit where a table has several: what follows its title, and by what its
-#: numbers are multiplied. Grafana's overrides could say it too, if its own schema took them.
+#: How a column says its unit: what follows its title, and by what its numbers are multiplied.
+#: Grafana's overrides could say it too, if its own schema took them.
 _IN_WORDS: Final[dict[Measure, tuple[str, float]]] = {
     Measure.SECONDS: (", s", 1),
     Measure.RATIO: (", %", 100),
@@ -486,24 +559,28 @@ _IN_WORDS: Final[dict[Measure, tuple[str, float]]] = {
     Measure.BYTES: (", B", 1),
     Measure.MONEY: (", {currency}", 1),
     Measure.MONEY_PER_SECOND: (", {currency}/h", 1),
-    Measure.TIMESTAMP: (", days ago", 1),
-    Measure.YES: (", 1 or 0", 1),
 }
+_DAY_S: Final = 86400
 
 
-def _titles(each: Panel, objectives: Objectives) -> list[str]:
-    if len(set(each.measures)) == 1:
-        return list(each.columns)
-    return [
-        title + _IN_WORDS.get(measure, ("", 1))[0].format(currency=objectives.currency)
-        for title, measure in zip(each.columns, each.measures, strict=True)
-    ]
+def _titles(each: Panel, objectives: Objectives) -> Iterator[str]:
+    several = len(set(each.measures)) > 1
+    for title, measure in zip(each.columns, each.measures, strict=True):
+        if measure is Measure.TIMESTAMP:
+            yield f"{title}, in days" if each.ahead else f"{title}, days ago"
+        elif measure is Measure.YES and several:
+            yield f"{title}, 1 or 0"
+        else:
+            unit = _IN_WORDS.get(measure, ("", 1))[0]
+            yield title + unit.format(currency=objectives.currency)
 
 
-def _in_words(text: str, measure: Measure) -> str:
+def _in_words(text: str, measure: Measure, *, ahead: bool) -> str:
     """An expression in the unit that its column says."""
     if measure is Measure.TIMESTAMP:
-        return f"(time() - ({text}) / 1000) / 86400"
+        seconds = f"({text}) / 1000"
+        apart = f"{seconds} - time()" if ahead else f"time() - {seconds}"
+        return f"({apart}) / {_DAY_S}"
     factor = _IN_WORDS.get(measure, ("", 1))[1]
     return text if factor == 1 else f"({text}) * {factor:g}"
 
@@ -516,12 +593,18 @@ def _as_table(made: Any, each: Panel, objectives: Objectives) -> Any:
         made = made.with_transformation(m.DataTransformerConfig(id_val="merge", options={}))
     hidden = {"Time": True, **{f"Time {n}": True for n in range(1, len(each.queries) + 1)}}
     letters = "ABCDEFGHIJKLMNOP"
-    renamed = {
+    labels = dict.fromkeys(label for query in each.queries for label in _labels(query))
+    renamed = {label: label.capitalize().replace("_", " ") for label in labels} | {
         (f"Value #{letters[n]}" if len(each.queries) > 1 else "Value"): title
         for n, title in enumerate(_titles(each, objectives))
     }
     return made.with_transformation(
         m.DataTransformerConfig(
-            id_val="organize", options={"excludeByName": hidden, "renameByName": renamed}
+            id_val="organize",
+            options={
+                "excludeByName": hidden,
+                "indexByName": {name: n for n, name in enumerate(renamed)},
+                "renameByName": renamed,
+            },
         )
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
-from agentmon.assets.dashboards.colours import FEWER, MORE, NONE, at_least, at_most
+from agentmon.assets.dashboards.colours import FEWER, MORE, NONE, QUICK, at_least, at_most
 from agentmon.model import catalogue
 from agentmon.query.promql import Expression, buckets, over_time, predicted, recorded
 from agentmon.query.views import Measure
@@ -30,7 +30,7 @@ _DETAILS: Final = Board(
             "",
             (
                 panel("stat", "agent-errors", title="Failed", width=4, steps=FEWER),
-                panel("stat", "agent-p99", title="p99", width=4),
+                panel("stat", "agent-p99", title="p99", width=4, steps=QUICK),
                 panel("stat", "agent-timeouts", title="Timed out", width=4, steps=FEWER),
                 panel("stat", "agent-traffic", title="Calls", width=4),
                 panel("stat", "agent-in-flight", title="In flight", width=4),
@@ -73,7 +73,7 @@ _DETAILS: Final = Board(
                     height=9,
                     legends=("{{agent}} p50", "{{agent}} p90", "{{agent}} p99", "{{agent}} p99.9"),
                 ),
-                panel("stack", "agent-outcomes", title="Outcomes", width=12),
+                panel("stack", "agent-outcomes", title="Outcomes", width=12, by=("outcome",)),
                 panel("lines", "agent-error-types", title="Failures by type", width=12),
             ),
         ),
@@ -121,9 +121,6 @@ _DETAILS: Final = Board(
                     width=12,
                     columns=("Calls", "Failed", "p99", "First output, p90"),
                 ),
-                panel("lines", "tool-in-flight", title="Tools in flight", width=8),
-                panel("lines", "model-in-flight", title="Models in flight", width=8),
-                panel("lines", "model-oldest", title="Oldest model call in flight", width=8),
             ),
         ),
         Row(
@@ -146,6 +143,15 @@ _DETAILS: Final = Board(
                     columns=("Processes",),
                 ),
             ),
+        ),
+        Row(
+            "In flight",
+            (
+                panel("lines", "tool-in-flight", title="Tools in flight", width=8),
+                panel("lines", "model-in-flight", title="Models in flight", width=8),
+                panel("lines", "model-oldest", title="Oldest model call in flight", width=8),
+            ),
+            folded=True,
         ),
     ),
     since="now-3h",
@@ -214,23 +220,6 @@ _RESOURCES: Final = Board(
                     width=8,
                     empty="No event loop is watched: see agentmon.watch_loop",
                 ),
-                panel("lines", "context-switches", title="Context switches", width=8),
-                panel(
-                    "lines",
-                    "throttled-time",
-                    title="Time throttled",
-                    width=8,
-                    empty="No limit is set",
-                ),
-                panel(
-                    "table",
-                    "cgroup-cpu-limit",
-                    title="Processors allowed",
-                    width=8,
-                    height=8,
-                    columns=("Processors",),
-                    empty="No limit is set",
-                ),
             ),
         ),
         Row(
@@ -245,9 +234,6 @@ _RESOURCES: Final = Board(
                     width=8,
                     empty="Sampled only where configure(agent_memory=...) says so",
                 ),
-                panel("lines", "gc-time", title="Time in the garbage collector", width=8),
-                panel("lines", "oom-kills", title="Killed for memory", width=8),
-                panel("lines", "threads", title="Threads", width=8),
             ),
         ),
         Row(
@@ -265,8 +251,34 @@ _RESOURCES: Final = Board(
                     empty="No path is declared: see configure(storage=...)",
                 ),
                 panel("lines", "open-files", title="File descriptors used", width=8),
-                panel("lines", "sampling-cost", title="What this costs: CPU of sampling", width=8),
             ),
+        ),
+        Row(
+            "Limits, threads and the collector",
+            (
+                panel(
+                    "table",
+                    "cgroup-cpu-limit",
+                    title="Processors allowed",
+                    width=8,
+                    height=8,
+                    columns=("Processors",),
+                    empty="No limit is set",
+                ),
+                panel(
+                    "lines",
+                    "throttled-time",
+                    title="Time throttled",
+                    width=8,
+                    empty="No limit is set",
+                ),
+                panel("lines", "oom-kills", title="Killed for memory", width=8),
+                panel("lines", "threads", title="Threads", width=6),
+                panel("lines", "context-switches", title="Context switches", width=6),
+                panel("lines", "gc-time", title="Time in the garbage collector", width=6),
+                panel("lines", "sampling-cost", title="What this costs: CPU of sampling", width=6),
+            ),
+            folded=True,
         ),
     ),
     since="now-3h",
@@ -346,38 +358,56 @@ _ERRORS: Final = Board(
         Row(
             "Where it begins, and how it ends",
             (
-                panel("stack", "failure-causes", title="Primary and cascading", width=8),
+                panel(
+                    "stack",
+                    "failure-causes",
+                    title="Primary and cascading",
+                    width=8,
+                    by=("kind", "cause"),
+                ),
                 panel("stack", "recovery-ways", title="Ways of recovery", width=8),
                 panel("lines", "dependency-errors", title="Dependencies that fail", width=8),
-                panel("lines", "tool-error-types", title="Tools, by type", width=8),
-                panel("lines", "model-error-types", title="Models, by type", width=8),
-                panel("lines", "dependency-error-types", title="Dependencies, by type", width=8),
-                panel("lines", "rate-limits", title="Rate limited", width=8),
-                panel("lines", "workflow-error-types", title="Workflows, by type", width=8),
-                panel("lines", "step-error-types", title="Steps, by type", width=8),
-                panel("lines", "handoff-error-types", title="Handoffs, by type", width=8),
+            ),
+        ),
+        Row(
+            "Failures elsewhere, by type",
+            (
+                panel("lines", "tool-error-types", title="Tools", width=8),
+                panel("lines", "model-error-types", title="Models", width=8),
+                panel("lines", "dependency-error-types", title="Dependencies", width=8),
+                panel("lines", "workflow-error-types", title="Workflows", width=8),
+                panel("lines", "step-error-types", title="Steps", width=8),
+                panel("lines", "handoff-error-types", title="Handoffs", width=8),
+                panel("lines", "rate-limits", title="Rate limited", width=24),
+            ),
+            folded=True,
+        ),
+        Row(
+            "Components and their checks",
+            (
                 panel(
                     "table",
                     "mtbf",
                     "mttr",
                     "availability",
                     title="Components",
-                    width=8,
+                    width=12,
                     height=8,
                     columns=("Between failures", "To recover", "Up"),
                     empty="No component is watched",
                 ),
-                panel("lines", "health-check-runs", title="Runs of health checks", width=8),
-                panel("lines", "health-check-p90", title="Health checks, p90", width=8),
                 panel(
                     "table",
                     "health-check-last",
                     title="Latest runs of health checks",
-                    width=8,
+                    width=12,
                     height=8,
                     columns=("Ran",),
                 ),
+                panel("lines", "health-check-runs", title="Runs of health checks", width=12),
+                panel("lines", "health-check-p90", title="Health checks, p90", width=12),
             ),
+            folded=True,
         ),
     ),
 )
@@ -428,12 +458,6 @@ _WORKFLOWS: Final = Board(
                     width=24,
                     columns=("Calls", "p90", "Failed"),
                 ),
-                panel("lines", "workflow-in-flight", title="Runs in flight", width=8),
-                panel("lines", "workflow-oldest", title="Oldest run in flight", width=8),
-                panel("lines", "step-in-flight", title="Steps in flight", width=8),
-                panel("lines", "step-oldest", title="Oldest step in flight", width=8),
-                panel("lines", "workflow-deviation", title="Standard deviation of runs", width=8),
-                panel("lines", "step-deviation", title="Standard deviation of steps", width=8),
             ),
         ),
         Row(
@@ -462,14 +486,10 @@ _WORKFLOWS: Final = Board(
                     ),
                     empty="Nothing is handed over",
                 ),
-                panel("stack", "handoff-results", title="How handoffs end", width=12),
-                panel("lines", "handoff-p90", title="Duration of handoffs, p90", width=6),
-                panel("lines", "handoff-in-flight", title="Handoffs in flight", width=6),
-                panel("stack", "handoff-outcomes", title="Outcomes of handoffs", width=12),
-                panel("lines", "handoff-oldest", title="Oldest handoff in flight", width=12),
                 panel(
-                    "lines", "handoff-deviation", title="Standard deviation of handoffs", width=12
+                    "stack", "handoff-results", title="How handoffs end", width=12, by=("result",)
                 ),
+                panel("lines", "handoff-p90", title="Duration of handoffs, p90", width=12),
             ),
         ),
         Row(
@@ -497,11 +517,35 @@ _WORKFLOWS: Final = Board(
                     steps=at_least(0.8, 0.5),
                     empty="No escalation was judged",
                 ),
-                panel("lines", "escalations-open", title="Open escalations", width=6),
-                panel("lines", "synchronization", title="Joins in time", width=6),
-                panel("lines", "synchronization-skew", title="Skew of joins, p90", width=6),
-                panel("lines", "synchronization-wait", title="Wait at joins, mean", width=6),
+                panel("lines", "synchronization", title="Joins in time", width=8),
+                panel("lines", "synchronization-skew", title="Skew of joins, p90", width=8),
+                panel("lines", "synchronization-wait", title="Wait at joins, mean", width=8),
             ),
+        ),
+        Row(
+            "In flight, and how even",
+            (
+                panel("lines", "workflow-in-flight", title="Runs in flight", width=8),
+                panel("lines", "workflow-oldest", title="Oldest run in flight", width=8),
+                panel("lines", "workflow-deviation", title="Standard deviation of runs", width=8),
+                panel("lines", "step-in-flight", title="Steps in flight", width=8),
+                panel("lines", "step-oldest", title="Oldest step in flight", width=8),
+                panel("lines", "step-deviation", title="Standard deviation of steps", width=8),
+                panel("lines", "handoff-in-flight", title="Handoffs in flight", width=8),
+                panel("lines", "handoff-oldest", title="Oldest handoff in flight", width=8),
+                panel(
+                    "lines", "handoff-deviation", title="Standard deviation of handoffs", width=8
+                ),
+                panel(
+                    "stack",
+                    "handoff-outcomes",
+                    title="Outcomes of handoffs",
+                    width=12,
+                    by=("outcome",),
+                ),
+                panel("lines", "escalations-open", title="Open escalations", width=12),
+            ),
+            folded=True,
         ),
     ),
 )
@@ -627,17 +671,11 @@ _CAPACITY: Final = Board(
             "Waiting",
             (
                 panel("lines", "queue-depth", title="Depth of queues", width=8),
-                panel("lines", "queue-depth-average", title="Depth, averaged over time", width=8),
                 panel("lines", "queue-wait", title="Wait in queues, p90", width=8),
-                panel("lines", "queue-depth-peak", title="Depth, peak of 5 minutes", width=8),
-                panel("lines", "queue-put", title="Items put", width=8),
-                panel("lines", "queue-got", title="Items taken", width=8),
                 panel("lines", "limit-waiting", title="Waiting at limits", width=8),
-                panel("lines", "limit-wait", title="Wait at limits, p90", width=8),
                 panel("lines", "limit-refused", title="Refused at limits", width=8),
-                panel("lines", "pool-wait", title="Wait for connections, p90", width=8),
                 panel("lines", "agent-in-flight", title="Calls in flight", width=8),
-                panel("lines", "dependency-in-flight", title="Dependencies in flight", width=8),
+                panel("lines", "pool-wait", title="Wait for connections, p90", width=8),
             ),
         ),
         Row(
@@ -654,6 +692,18 @@ _CAPACITY: Final = Board(
                 panel("lines", "requests", title="Requests an hour", width=12),
             ),
         ),
+        Row(
+            "Queues and limits in detail",
+            (
+                panel("lines", "queue-put", title="Items put", width=8),
+                panel("lines", "queue-got", title="Items taken", width=8),
+                panel("lines", "queue-depth-average", title="Depth, averaged over time", width=8),
+                panel("lines", "queue-depth-peak", title="Depth, peak of 5 minutes", width=8),
+                panel("lines", "limit-wait", title="Wait at limits, p90", width=8),
+                panel("lines", "dependency-in-flight", title="Dependencies in flight", width=8),
+            ),
+            folded=True,
+        ),
     ),
     coming=("Recommended replicas: they come with capacity planning.",),
 )
@@ -666,6 +716,43 @@ _OPPORTUNITIES: Final = Board(
     "Where would an effort pay most?",
     (*_AGENT, "workflow"),
     (
+        Row(
+            "",
+            (
+                panel(
+                    "stat",
+                    "stragglers",
+                    title="Waiting for the last branch",
+                    width=6,
+                    steps=at_most(0.2, 0.5),
+                    empty="No workflow has branches",
+                ),
+                panel(
+                    "stat",
+                    "waste",
+                    title="Money wasted",
+                    width=6,
+                    steps=at_most(0.05, 0.2),
+                    empty="No task ended",
+                ),
+                panel(
+                    "stat",
+                    "rework",
+                    title="Done again",
+                    width=6,
+                    steps=FEWER,
+                    empty="No task ended",
+                ),
+                panel(
+                    "stat",
+                    "cascades",
+                    title="Caused by other failures",
+                    width=6,
+                    steps=at_most(0.3, 0.6),
+                    empty="Nothing failed",
+                ),
+            ),
+        ),
         Row(
             "Time: what is lost most",
             (
@@ -687,9 +774,6 @@ _OPPORTUNITIES: Final = Board(
                     height=8,
                     columns=("Calls", "p99", "Failed"),
                 ),
-                panel("lines", "dependency-mean", title="Dependencies, mean", width=8),
-                panel("lines", "dependency-oldest", title="Oldest call in flight", width=8),
-                panel("lines", "tool-oldest", title="Oldest tool call in flight", width=8),
             ),
         ),
         Row(
@@ -727,14 +811,23 @@ _OPPORTUNITIES: Final = Board(
                     "bars",
                     "agent-variation",
                     title="Agents",
-                    width=8,
+                    width=6,
                     help="Where durations vary far more than their mean, few calls are slow: look "
                     "at those first.",
                 ),
-                panel("bars", "tool-variation", title="Tools", width=8),
-                panel("bars", "model-variation", title="Models", width=8),
-                panel("bars", "dependency-variation", title="Dependencies", width=8),
+                panel("bars", "tool-variation", title="Tools", width=6),
+                panel("bars", "model-variation", title="Models", width=6),
+                panel("bars", "dependency-variation", title="Dependencies", width=6),
             ),
+        ),
+        Row(
+            "Slow now",
+            (
+                panel("lines", "dependency-mean", title="Dependencies, mean", width=8),
+                panel("lines", "dependency-oldest", title="Oldest call in flight", width=8),
+                panel("lines", "tool-oldest", title="Oldest tool call in flight", width=8),
+            ),
+            folded=True,
         ),
     ),
     coming=("Ranked recommendations with their expected gain: they come with optimisation.",),

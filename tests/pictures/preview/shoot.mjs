@@ -36,7 +36,7 @@ for (const board of boards) {
         still = (await page.evaluate(() => window.__busy())) === 0 ? still + 1 : 0;
       }
       const faults = await page.evaluate(() =>
-        window.__log.filter((line) => /^(ERROR|REJ|FAIL|MAIN)|error \S/.test(line)));
+        window.__log.filter((line) => /^(ERROR|REJECTED|FAIL)/.test(line)));
       for (const fault of faults.slice(0, 3)) console.log(`${uid}: ${fault}`);
       failed += faults.length;
       const name = width === 1366 ? `${uid}-${theme}` : `${uid}-${theme}-${width}`;
