@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import OURS, EnvironmentFailed, environment, run
+from tests.servers.environments import OURS, EnvironmentFailed, alone, environment
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def seen(name: str) -> dict[str, Any]:
         missing(f"web frameworks cannot be installed: {error}")
         raise
     program = Path(__file__).with_name("web_runs.py")
-    said = run([python, program, name], 120, {"PYTHONPATH": str(ROOT)})
+    said = alone([python, program, name], 120)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 

@@ -156,19 +156,20 @@ def test_every_task_of_a_prefork_pool_of_celery_is_counted(tmp_path: Path) -> No
         **os.environ,
         "AGENTMON_SHARED_DIR": str(tmp_path / "shared"),
         "BROKER": str(tmp_path / "broker"),
+        "PYTHONPATH": str(ROOT),
     }
     command = ("-m", "celery", "-A", "tests.e2e.shared_tasks")
     with (tmp_path / "log").open("wb") as out:
         worker = subprocess.Popen(
             [sys.executable, *command, "worker", "--pool", "prefork", "--concurrency", "3"],
-            cwd=ROOT,
+            cwd=tmp_path,
             env=environment,
             stdout=out,
             stderr=out,
         )
         try:
             send = "from tests.e2e.shared_tasks import answer\nfor n in range(50): answer.delay(n)"
-            subprocess.run([sys.executable, "-c", send], cwd=ROOT, env=environment, check=True)
+            subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environment, check=True)
             reader = merged(tmp_path / "shared")
             until = time.monotonic() + 120
             calls: dict[str, int] = {}

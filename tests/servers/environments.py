@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["OURS", "EnvironmentFailed", "environment", "run"]
+__all__ = ["OURS", "EnvironmentFailed", "alone", "environment", "run"]
+
+ROOT = Path(__file__).parents[2]
 
 #: What agentmon itself needs.
 OURS = (
@@ -32,7 +35,12 @@ class EnvironmentFailed(Exception):
     """A command failed; the message is the last thing it said."""
 
 
-def run(command: Sequence[str | Path], seconds: float, variables: Mapping[str, str]) -> str:
+def run(
+    command: Sequence[str | Path],
+    seconds: float,
+    variables: Mapping[str, str],
+    folder: Path = ROOT,
+) -> str:
     """
     What a command prints.
 
@@ -40,6 +48,7 @@ def run(command: Sequence[str | Path], seconds: float, variables: Mapping[str, s
         command: Program and arguments.
         seconds: How long it may take.
         variables: Environment variables besides those of this process.
+        folder: Where it runs; the checkout unless told.
 
     Raises:
         EnvironmentFailed: If it fails, or takes too long.
@@ -51,7 +60,7 @@ def run(command: Sequence[str | Path], seconds: float, variables: Mapping[str, s
             capture_output=True,
             text=True,
             timeout=seconds,
-            cwd=Path(__file__).parents[2],
+            cwd=folder,
             env={**os.environ, **variables},
         )
     except subprocess.TimeoutExpired:
@@ -60,6 +69,26 @@ def run(command: Sequence[str | Path], seconds: float, variables: Mapping[str, s
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise EnvironmentFailed(said[-1] if said else f"exit status {done.returncode}")
     return done.stdout
+
+
+def alone(
+    command: Sequence[str | Path], seconds: float, more: Mapping[str, str] | None = None
+) -> str:
+    """
+    What a program of the checkout prints that finds nothing of others, and leaves nothing behind.
+
+    Args:
+        command: Program and arguments.
+        seconds: How long it may take.
+        more: Environment variables besides those of this process and its own.
+
+    Raises:
+        EnvironmentFailed: If it fails, or takes too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="alone-") as home:
+        places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        variables = {"PYTHONPATH": str(ROOT), **dict.fromkeys(places, home), **(more or {})}
+        return run(command, seconds, variables, Path(home))
 
 
 def environment(folder: Path, requires: Sequence[str]) -> Path:

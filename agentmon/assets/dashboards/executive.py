@@ -24,10 +24,19 @@ _BUCKETS: Final = (
 
 def _firing(severity: str) -> Expression:
     """How many fire; 0 only where rules are at work, which the watchdog says."""
-    firing = {"alertstate": "firing", "alertname": ("=~", "Agentmon.+")}
-    names = ("alertname", "alertstate", "severity", "component")
-    found = recorded("ALERTS", names, {**firing, "severity": severity}).count()
-    return found.otherwise(recorded("ALERTS", names, firing).count() * 0)
+
+    def alerts(severities: str) -> Expression:
+        return recorded(
+            "ALERTS",
+            ("alertname", "alertstate", "severity", "component"),
+            {
+                "alertstate": "firing",
+                "alertname": ("=~", "Agentmon.+"),
+                "severity": ("=~", severities),
+            },
+        ).count()
+
+    return alerts(severity).otherwise(alerts(".+") * 0)
 
 
 def _budget(level: str, by: tuple[str, ...]) -> Expression:

@@ -56,7 +56,7 @@ def wrap(module: Any, patches: Patches) -> None:
         async def process(self, context: Any, call_next: Callable[[], Awaitable[None]]) -> None:
             detail = guarded(_LIBRARY, _model, context) or ""
             ours = block(_LIBRARY, "model_call", "chat", detail)
-            await _around(ours, context, call_next, _note_usage)
+            await _around(ours, context, call_next, _note_usage, _note_part)
 
     class Functions(module.FunctionMiddleware):  # type: ignore[misc]  # likewise
         """Stands around each function, where its exceptions are still seen."""
@@ -92,6 +92,7 @@ async def _around(
     context: Any,
     call_next: Callable[[], Awaitable[None]],
     note: Callable[[Call, Any], str | None] | None,
+    part: Callable[[Call, Any], None] | None = None,
 ) -> None:
     """Go on within a block of ours, which lasts until the result is there, or the stream ends."""
     if ours is None:
@@ -104,13 +105,18 @@ async def _around(
         raise
     if getattr(context, "stream", False) and hasattr(context.result, "with_cleanup_hook"):
         ours.leave()
-        if guarded(_LIBRARY, _follow, ours, context.result, note) is None:
+        if guarded(_LIBRARY, _follow, ours, context.result, note, part) is None:
             ours.end()
     else:
         ours.end(None, None if note is None else guarded(_LIBRARY, note, ours.call, context.result))
 
 
-def _follow(ours: Block, stream: Any, note: Callable[[Call, Any], str | None] | None) -> bool:
+def _follow(
+    ours: Block,
+    stream: Any,
+    note: Callable[[Call, Any], str | None] | None,
+    part: Callable[[Call, Any], None] | None = None,
+) -> bool:
     """Have a block last as long as a stream, and be current while something is made for it."""
     call = ours.call
 
@@ -129,7 +135,12 @@ def _follow(ours: Block, stream: Any, note: Callable[[Call, Any], str | None] | 
     def whole(result: Any) -> None:
         ours.end(None, None if note is None else guarded(_LIBRARY, note, call, result))
 
+    def look(update: Any) -> None:
+        if part is not None:
+            guarded(_LIBRARY, part, call, update)
+
     stream.with_pull_context_manager(pulling)
+    stream.with_transform_hook(look)
     stream.with_result_hook(whole)
     # Who does not read a stream to its end lets go of it.
     weakref.finalize(stream, ours.end, None, CANCELLED).atexit = False
@@ -151,6 +162,11 @@ def _model(context: Any) -> str:
 def _note_run(_call: Call, result: Any) -> str | None:
     """Interrupted, where the answer asks a human for something."""
     return INTERRUPTED if getattr(result, "user_input_requests", None) else None
+
+
+def _note_part(call: Call, update: Any) -> None:
+    if getattr(update, "contents", None):
+        call.first_output()
 
 
 def _note_usage(call: Call, result: Any) -> None:

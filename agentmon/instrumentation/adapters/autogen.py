@@ -237,8 +237,10 @@ def _detail(client: Any) -> str:
 
 
 def _note_chunk(call: Call, item: Any) -> None:
-    """The last item of a model's stream is its result."""
-    if not isinstance(item, str):
+    """The last item of a model's stream is its result; those before are parts of its answer."""
+    if isinstance(item, str):
+        call.first_output()
+    else:
         _note_usage(call, item)
 
 

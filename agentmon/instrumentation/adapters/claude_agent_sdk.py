@@ -200,6 +200,8 @@ class _Talk:
                 self._answered[agent] = told.get("id")
                 self._ask(agent)
                 self._note(key, {**(told.get("usage") or {}), "output_tokens": 0})
+            case "content_block_start" | "content_block_delta":
+                self._runs.first_output(key)
             case "message_delta":
                 used = event.get("usage") or {}
                 self._note(key, {"output_tokens": used.get("output_tokens")})

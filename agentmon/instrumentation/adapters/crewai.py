@@ -51,6 +51,8 @@ _BEGINS: Final = {
     "tool_usage_started": _Kind("tool", "tool_name"),
     "llm_call_started": _Kind("model_call", "model"),
 }
+#: Of a streamed answer, a part is there.
+_PARTS: Final = ("llm_stream_chunk", "llm_thinking_chunk")
 #: What an event ends, by the event that began it, and how.
 _ENDS: Final = {
     "crew_kickoff_completed": ("crew_kickoff_started", OK),
@@ -131,6 +133,8 @@ class _Told:
             self._begin(event, begins)
         elif event.type in _ENDS:
             self._end(event, *_ENDS[event.type])
+        elif event.type in _PARTS:
+            self._runs.first_output(event.parent_event_id)
 
     def leave(self, begun: list[str], error: BaseException) -> None:
         """A kickoff raised; what it began and did not say the end of has ended with it."""

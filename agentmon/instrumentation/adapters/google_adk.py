@@ -239,7 +239,10 @@ class _Told:
         """A part of an answer, or the whole of it, which has the tokens."""
         key = _key(_MODEL, context)
         run = self._runs.get(key)
-        if run is None or run.call is None or response.partial:
+        if run is None or run.call is None:
+            return
+        if response.partial:
+            run.call.first_output()
             return
         usage = response.usage_metadata
         if usage is not None:

@@ -93,6 +93,10 @@ class _Told:
         """A model is asked."""
         guarded(_LIBRARY, self._begin_model, told)
 
+    def on_llm_new_token(self, *_: Any, **told: Any) -> None:
+        """A part of a streamed answer is there."""
+        guarded(_LIBRARY, self._runs.first_output, told["run_id"])
+
     def on_llm_end(self, response: Any, **told: Any) -> None:
         """It answered, to the last chunk."""
         guarded(_LIBRARY, self._note_usage, told["run_id"], response)

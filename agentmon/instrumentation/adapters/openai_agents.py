@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.adapters.client import guarded
-from agentmon.instrumentation.adapters.runs import Runs
+from agentmon.instrumentation.adapters.runs import Runs, asked_last
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -67,6 +67,20 @@ def wrap(module: Any, patches: Patches) -> None:
         guarded(_LIBRARY, told.take_result, made, module)
 
     patches.wrap(import_module("agents.tool").FunctionToolResult, "__init__", result)
+    events = import_module("agents.stream_events")
+    patches.wrap(events.RawResponsesStreamEvent, "__init__", _note_event)
+
+
+def _note_event(wrapped: Any, event: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    wrapped(*args, **kwargs)
+    guarded(_LIBRARY, _note_part, event)
+
+
+def _note_part(event: Any) -> None:
+    """A bit of a streamed answer, as its reader is given it where the model is asked."""
+    call = asked_last()
+    if call is not None and str(event.data.type).endswith(".delta"):
+        call.first_output()
 
 
 def _note_model(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

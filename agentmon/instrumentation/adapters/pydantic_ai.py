@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.adapters.blocks import Block, block
 from agentmon.instrumentation.adapters.client import guarded
+from agentmon.instrumentation.call import CURRENT, IDLE, Call
 from agentmon.model.outcome import INTERRUPTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from agentmon.instrumentation.adapters.patch import Patches
 
@@ -60,6 +61,32 @@ def wrap(module: Any, patches: Patches) -> None:
     if "capabilities" not in signature(module.Agent.iter).parameters:
         raise TypeError("runs take no capabilities before version 1.107")
     patches.wrap(module.Agent, "iter", _giving(Measuring))
+    patches.wrap(import_module("pydantic_ai.result").AgentStream, "__init__", _streaming)
+
+
+def _streaming(wrapped: Any, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """An answer begins to be streamed, where its model is asked; it is read elsewhere."""
+    wrapped(*args, **kwargs)
+    guarded(_LIBRARY, _look_at, made._raw_stream_response)  # noqa: SLF001  # it is told nowhere else
+
+
+def _look_at(answer: Any) -> None:
+    """Note when the first event of a streamed answer is there."""
+    call = CURRENT.get()
+    if not isinstance(call, Call) or call is IDLE or call.kind != "model_call":
+        return
+    theirs = answer._get_event_iterator  # noqa: SLF001  # as every answer has it
+
+    async def events() -> AsyncGenerator[Any, None]:
+        stream = theirs()
+        try:
+            async for event in stream:
+                guarded(_LIBRARY, call.first_output)
+                yield event
+        finally:
+            await stream.aclose()
+
+    answer._get_event_iterator = events  # noqa: SLF001
 
 
 def _giving(capability: Callable[[], Any]) -> Any:

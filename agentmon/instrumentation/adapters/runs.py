@@ -25,7 +25,7 @@ from agentmon.model.outcome import CANCELLED
 if TYPE_CHECKING:
     from agentmon.instrumentation.call import Before
 
-__all__ = ["Run", "Runs", "being_asked", "operation_of"]
+__all__ = ["Run", "Runs", "asked_last", "being_asked", "operation_of"]
 
 _MOST_NAMES: Final = 2000
 
@@ -87,8 +87,13 @@ def being_asked() -> bool:
         kind = frame.kind if isinstance(frame, Call) else frame.declaration.kind
         if kind == "model_call":
             return True
+    return asked_last() is not None
+
+
+def asked_last() -> Call | None:
+    """The call of a model that a framework told of last in this context, while it is open."""
     call = _asked.get()
-    return call is not None and call in call.recorder.live
+    return call if call is not None and call in call.recorder.live else None
 
 
 class Runs:
@@ -177,6 +182,12 @@ class Runs:
             run.call.end(error=error, outcome=outcome)
         if handed is not None:
             handed.end(error=error, outcome=outcome)
+
+    def first_output(self, run_id: object) -> None:
+        """Note that the first part of what a model answers is there."""
+        run = self._runs.get(run_id)
+        if run is not None and run.own and run.call is not None:
+            run.call.first_output()
 
     def within(self, run_id: object) -> list[object]:
         """Ids of the runs that have begun within a run and not ended, the innermost first."""

@@ -137,7 +137,7 @@ async def streamed(note: Note) -> None:
     chunks = 0
     async for _ in agent.run("hello", stream=True):
         chunks += 1
-        note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+        note.chunk()
         agent.client.gate.set()
     note.say(chunks=chunks)
 

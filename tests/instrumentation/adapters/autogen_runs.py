@@ -137,7 +137,7 @@ async def streamed(note: Note) -> None:
     async for item in agent.run_stream(task="hello"):
         if type(item).__name__ == "ModelClientStreamingChunkEvent":
             chunks += 1
-            note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+            note.chunk()
             agent._model_client.gate.set()  # type: ignore[attr-defined]  # it is Scripted
     note.say(chunks=chunks)
 

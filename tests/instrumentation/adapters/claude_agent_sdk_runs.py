@@ -196,9 +196,9 @@ async def streamed(note: Note) -> None:
     options = ClaudeAgentOptions(include_partial_messages=True)
     chunks = 0
     async for message in query(prompt="hello", options=options, transport=Script(*script)):
-        if type(message).__name__ == "StreamEvent":
+        if type(message).__name__ == "StreamEvent" and "delta" in message.event:
             chunks += 1
-            note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+            note.chunk()
             gate.set()
     note.say(chunks=chunks)
 

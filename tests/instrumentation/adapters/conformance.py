@@ -18,7 +18,7 @@ _HEAD = """<!-- Written by test_frameworks.py with CONFORMANCE=write in its envi
 
 The same programs run in each framework, with models that answer from a script. This is what was
 recorded of them. Each framework is tested in the newest and the oldest version named here; both
-must give the same answers.
+must give the same answers. [Clients of models](client-conformance.md) have a table of their own.
 """
 
 
@@ -67,6 +67,12 @@ def _streamed(told: Told) -> bool:
     seen = told["streamed"]
     ended = _calls(told, "streamed")["model_call", "chat", "ok"] == 1
     return bool(ended and seen["said"]["ended_at_first"] == 0 and seen["tokens"]["output"])
+
+
+def _waited(told: Told) -> bool:
+    seen = told["streamed"]
+    noted = seen["said"]["waits_at_first"] == seen["waits"] == 1
+    return bool(noted and told["plain"]["waits"] == 0)
 
 
 def _at_once(told: Told) -> bool:
@@ -144,6 +150,11 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
         "A streamed answer lasts to its last chunk, with its tokens",
         "streamed",
         _streamed,
+    ),
+    "first_output": (
+        "Of a streamed answer, the time to its first chunk is known",
+        "streamed",
+        _waited,
     ),
     "abandoned": (
         "A stream that nobody reads on ends, and is no error",

@@ -129,7 +129,7 @@ async def streamed(note: Note) -> None:
             nonlocal chunks
             for _ in stream:
                 chunks += 1
-                note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+                note.chunk()
                 script.gate.set()
             return chunks
 

@@ -166,7 +166,7 @@ async def streamed(note: Note) -> None:
     agent = solo("one two three")
     async for event in events(agent, run_config=config):
         chunks += bool(event.partial)
-        note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+        note.chunk()
         agent.model.gate.set()  # type: ignore[union-attr]  # it is Scripted
     note.say(chunks=chunks)
 

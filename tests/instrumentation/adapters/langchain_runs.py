@@ -161,7 +161,7 @@ async def streamed(note: Note) -> None:
     chunks = 0
     async for _ in agent.astream(ASKED, stream_mode="messages"):
         chunks += 1
-        note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+        note.chunk()
         model.gate.set()
     note.say(chunks=chunks)
 

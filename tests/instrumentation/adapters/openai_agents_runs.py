@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from agents import Agent, Runner, Usage, function_tool, set_trace_processors
@@ -30,9 +31,22 @@ def look(query: str) -> str:
     return query
 
 
-def solo(*answers: Any, **more: Any) -> Agent[Any]:
+class Gated(ScriptedModel):
+    """Streams no more than the first bit of its answer before that is read."""
+
+    read = asyncio.Event()
+
+    async def stream_response(self, *args: Any, **more: Any) -> AsyncIterator[Any]:
+        """The events of an answer."""
+        async for event in super().stream_response(*args, **more):
+            yield event
+            if event.type.endswith(".delta"):
+                await self.read.wait()
+
+
+def solo(*answers: Any, scripted: type[ScriptedModel] = ScriptedModel, **more: Any) -> Agent[Any]:
     """An agent with one tool."""
-    model = ScriptedModel(answers, emit_traces=True, default_usage=USAGE)
+    model = scripted(answers, emit_traces=True, default_usage=USAGE)
     more.setdefault("name", "solo")
     more.setdefault("tools", [look])
     return Agent(model=model, **more)
@@ -90,9 +104,12 @@ async def handoff(note: Note) -> None:
 async def streamed(note: Note) -> None:
     """A run is streamed to its end."""
     chunks = 0
-    async for _ in Runner.run_streamed(solo(DONE), "hello").stream_events():
-        chunks += 1
-        note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+    agent = solo(DONE, scripted=Gated)
+    async for event in Runner.run_streamed(agent, "hello").stream_events():
+        if event.type == "raw_response_event" and event.data.type.endswith(".delta"):
+            chunks += 1
+            note.chunk()
+            Gated.read.set()
     note.say(chunks=chunks)
 
 

@@ -122,7 +122,7 @@ async def streamed(note: Note) -> None:
         chunks = 0
         async for _ in result.stream_text(delta=True, debounce_by=None):
             chunks += 1
-            note.say(ended_at_first=note.said.get("ended_at_first", note.ended("model_call")))
+            note.chunk()
     note.say(chunks=chunks)
 
 

@@ -17,6 +17,8 @@ from agentmon.instrumentation.adapters import runs
 from agentmon.instrumentation.classify import Classifier
 from agentmon.instrumentation.owned import OwnedSpans
 from agentmon.instrumentation.spending import Spending
+from agentmon.model.catalogue.operations import MODEL_FIRST_OUTPUT
+from agentmon.model.snapshot import HistogramState
 from agentmon.testing import Recorded, _KeepingRegistry
 from agentmon.tracing.span import LightSpan
 from agentmon.tracing.tracer import Pipeline
@@ -44,9 +46,29 @@ class Note:
         """How many calls of a kind have ended by now."""
         return len(self.recorded.calls(kind))
 
+    def chunk(self) -> None:
+        """The reader of a stream has a chunk; at the first, what is known by then is said."""
+        if "ended_at_first" not in self.said:
+            self.say(ended_at_first=self.ended("model_call"), waits_at_first=self.waits())
+
+    def waits(self) -> int:
+        """How many times to a first output were noted by now."""
+        return waits(self.recorded)
+
     def open(self) -> float:
         """Calls that were begun and have not ended."""
         return sum(self.recorded.value(f"agentmon_{kind}_in_flight") or 0 for kind in KINDS)
+
+
+def waits(recorded: Recorded) -> int:
+    """How many times to a first output were noted."""
+    return sum(
+        value.count
+        for family in recorded._registry.collect()
+        if family.metric is MODEL_FIRST_OUTPUT
+        for _, value in family.samples
+        if isinstance(value, HistogramState)
+    )
 
 
 def paths(spans: list[LightSpan]) -> list[str]:
@@ -119,6 +141,7 @@ def seen(library: str, program: Program) -> dict[str, Any]:
                 each: recorded.value("agentmon_model_tokens_total", token_type=each)
                 for each in ("input", "output")
             },
+            "waits": waits(recorded),
             "handoffs": handoffs,
             "failed": recorded.value("agentmon_dropped_total", reason="adapter_failed"),
             "open": note.open(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import OURS, EnvironmentFailed, environment, run
+from tests.instrumentation.adapters.client_conformance import Client, answers, table
+from tests.servers.environments import OURS, EnvironmentFailed, alone, environment
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
 CACHE = Path.home() / ".cache" / "agentmon-frameworks"
-HERE = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+PAGE = ROOT / "docs" / "frameworks" / "client-conformance.md"
+#: LiteLLM would fetch prices.
+OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CLIENTS = ("openai==3.54.0", "anthropic==2.12.0", "google-genai==3.4.0")
@@ -36,8 +40,34 @@ PROVIDERS = {
     "google-genai": "gcp.gemini",
     "litellm": "openai",
 }
+TITLES = {
+    "openai": "OpenAI, chat",
+    "responses": "OpenAI, responses",
+    "anthropic": "Anthropic",
+    "google-genai": "Google GenAI",
+    "litellm": "LiteLLM",
+}
 #: What each answer has used; only one provider says what is new in its cache.
 TOKENS = {"input": 12, "output": 7, "cached": 4, "reasoning": 3}
+
+
+def client(name: str) -> Client:
+    """What is known of a client."""
+    package = "openai" if name == "responses" else name
+
+    def pinned(version: str) -> str:
+        packages = PACKAGES.get((name, version), PACKAGES[name, "newest"])
+        return next(each for each in packages if each.startswith(f"{package}=="))
+
+    return Client(
+        TITLES[name],
+        operation(name),
+        PROVIDERS[name],
+        tokens(name),
+        pinned("newest"),
+        pinned("oldest"),
+    )
+
 
 every_client = pytest.mark.parametrize(("name", "version"), PACKAGES)
 every_version = pytest.mark.parametrize("version", ["newest", "oldest"])
@@ -58,7 +88,7 @@ def interpreter(name: str, version: str) -> Path:
 def recorded(name: str, version: str) -> dict[str, Any]:
     """What each program recorded."""
     program = Path(__file__).with_name("client_runs.py")
-    said = run([interpreter(name, version), program, name], 300, HERE)
+    said = alone([interpreter(name, version), program, name], 300, OFFLINE)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 
@@ -186,6 +216,23 @@ def test_no_call_stays_open_and_nothing_of_ours_fails(name: str, version: str) -
     assert failed == {"broken_adapter"}
 
 
+@every_client
+def test_every_question_is_answered_with_yes(name: str, version: str) -> None:
+    """Those of the table."""
+    found = answers(recorded(name, version), client(name))
+    assert [words for words, answer in found.items() if not answer] == []
+
+
+def test_the_table_shows_what_was_seen() -> None:
+    """It is written by this very test, with ``CONFORMANCE=write``."""
+    clients = {name: client(name) for name in TITLES}
+    rows = {name: answers(recorded(name, "newest"), each) for name, each in clients.items()}
+    page = table(rows, clients)
+    if os.environ.get("CONFORMANCE") == "write":
+        PAGE.write_text(page, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page
+
+
 @every_version
 @pytest.mark.parametrize(
     ("name", "program"),
@@ -238,7 +285,7 @@ def test_what_asks_no_model_is_no_call_of_one(version: str) -> None:
 def test_the_example_runs_without_a_network(version: str) -> None:
     """And shows what was recorded."""
     program = ROOT / "examples" / "frameworks" / "model_clients.py"
-    said = run([interpreter("openai", version), program], 120, HERE)
+    said = alone([interpreter("openai", version), program], 120)
     assert "Your bill is right." in said
     assert "model_call chat gpt-5-mini openai billing 1" in said
 
@@ -256,7 +303,7 @@ def test_a_call_of_a_framework_over_a_client_is_one_call() -> None:
     """The SDK of agents tells of it, and so would the client; streamed, one says no tokens."""
     packages = ("openai-agents==0.24.0", "openai==3.54.0")
     python = environment(CACHE / "agents-over-client", [*packages, *OURS])
-    said = run([python, Path(__file__).with_name("nested_runs.py")], 120, HERE)
+    said = alone([python, Path(__file__).with_name("nested_runs.py")], 120)
     seen = json.loads(said.splitlines()[-1])
     assert {name: (each["calls"], each["input"]) for name, each in seen.items()} == {
         "OpenAIChatCompletionsModel": (2, 12),
@@ -271,7 +318,7 @@ def test_a_call_of_a_chain_over_a_client_is_one_call() -> None:
     """LangChain tells of it, whole or streamed, with a loop or without."""
     packages = ("langchain-openai==1.7.3", "langchain-anthropic==1.7.7", *CLIENTS[:2])
     python = environment(CACHE / "chains-over-clients", [*packages, *OURS])
-    said = run([python, Path(__file__).with_name("nested_langchain_runs.py")], 120, HERE)
+    said = alone([python, Path(__file__).with_name("nested_langchain_runs.py")], 120)
     for name, seen in json.loads(said.splitlines()[-1]).items():
         provider = name.removeprefix("Chat").lower()
         assert seen == {

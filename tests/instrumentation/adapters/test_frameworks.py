@@ -12,12 +12,11 @@ import pytest
 
 from tests.instrumentation.adapters.conformance import QUESTIONS, answers, table
 from tests.instrumentation.adapters.frameworks import FRAMEWORKS, interpreter
-from tests.servers.environments import EnvironmentFailed, run
+from tests.servers.environments import EnvironmentFailed, alone
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "frameworks" / "conformance.md"
-HERE = {"PYTHONPATH": str(ROOT)}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 every_framework = pytest.mark.parametrize("name", FRAMEWORKS)
@@ -38,7 +37,7 @@ def python(name: str, version: str) -> Path:
 def recorded(name: str, version: str) -> dict[str, Any]:
     """What each program of the framework recorded."""
     program = Path(__file__).with_name(FRAMEWORKS[name].program)
-    said = run([python(name, version), program], 300, HERE)
+    said = alone([python(name, version), program], 300)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 
@@ -65,7 +64,7 @@ def test_nothing_is_done_twice(name: str) -> None:
 def test_the_example_runs_without_a_network(name: str) -> None:
     """And shows what was recorded."""
     program = ROOT / "examples" / "frameworks" / FRAMEWORKS[name].example
-    said = run([python(name, "newest"), program], 120, HERE)
+    said = alone([python(name, "newest"), program], 120)
     assert "Your bill is right." in said
     assert "agent billing invoke 1" in said
     assert "tool search_orders billing" in said

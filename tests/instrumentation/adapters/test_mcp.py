@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import OURS, EnvironmentFailed, environment, run
+from tests.servers.environments import OURS, EnvironmentFailed, alone, environment
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
 CACHE = Path.home() / ".cache" / "agentmon-frameworks"
-HERE = {"PYTHONPATH": str(ROOT)}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 VERSIONS = {"newest": "mcp==2.3.0", "oldest": "mcp==1.30.0"}
@@ -34,7 +33,7 @@ def interpreter(version: str) -> Path:
 @cache
 def recorded(version: str) -> dict[str, Any]:
     """What each program recorded."""
-    said = run([interpreter(version), Path(__file__).with_name("mcp_runs.py")], 120, HERE)
+    said = alone([interpreter(version), Path(__file__).with_name("mcp_runs.py")], 120)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 
@@ -106,7 +105,7 @@ def test_an_error_in_the_adapter_is_counted_and_not_seen(version: str) -> None:
 def test_the_example_runs_without_a_network(version: str) -> None:
     """And shows what was recorded."""
     program = ROOT / "examples" / "frameworks" / "mcp_tools.py"
-    said = run([interpreter(version), program], 60, HERE)
+    said = alone([interpreter(version), program], 60)
     assert "2 orders match bill 7" in said
     assert "tool search_orders billing 1" in said
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.environments import EnvironmentFailed, environment, run
+from tests.servers.environments import EnvironmentFailed, alone, environment
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ def interpreter() -> Path:
 @pytest.fixture(scope="module")
 def recorded(interpreter: Path) -> dict[str, Any]:
     """What each run of the program recorded."""
-    said = run([interpreter, PROGRAM, *RUNS], 300, {"PYTHONPATH": str(ROOT)})
+    said = alone([interpreter, PROGRAM, *RUNS], 300)
     told: dict[str, Any] = json.loads(said.splitlines()[-1])
     return told
 
@@ -131,6 +131,6 @@ def test_nothing_is_left_open(recorded: dict[str, Any], name: str) -> None:
 def test_the_example_runs(interpreter: Path) -> None:
     """And shows its two agents."""
     program = ROOT / "examples" / "frameworks" / "openai_agents.py"
-    said = run([interpreter, program], 120, {"PYTHONPATH": str(ROOT)})
+    said = alone([interpreter, program], 120)
     assert "Your bill is right." in said
     assert "handoff billing triage 1" in said
