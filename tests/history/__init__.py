@@ -1,0 +1,1 @@
+"""A history of known truth, on real servers."""
