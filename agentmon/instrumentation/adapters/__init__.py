@@ -30,7 +30,7 @@ ADAPTERS: Final[dict[str, tuple[str, str]]] = {
     "anthropic": ("anthropic", "anthropic"),
     "autogen": ("autogen_agentchat.agents", "autogen"),
     "claude-agent-sdk": ("claude_agent_sdk", "claude_agent_sdk"),
-    "crewai": ("crewai.events.event_bus", "crewai"),
+    "crewai": ("crewai", "crewai"),
     "google-adk": ("google.adk.runners", "google_adk"),
     "google-genai": ("google.genai.models", "google_genai"),
     "httpx": ("httpx", "httpx"),

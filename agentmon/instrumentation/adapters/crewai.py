@@ -79,7 +79,7 @@ _ENDS: Final = {
 _begun: ContextVar[list[str] | None] = ContextVar("agentmon_crewai_begun", default=None)
 
 
-def wrap(module: Any, patches: Patches) -> None:
+def wrap(_module: Any, patches: Patches) -> None:
     """Look at every event where it is emitted, in order and in the context of what happens."""
     told = _Told()
 
@@ -112,7 +112,7 @@ def wrap(module: Any, patches: Patches) -> None:
         finally:
             _begun.reset(token)
 
-    patches.wrap(module.CrewAIEventsBus, "emit", emit)
+    patches.wrap(import_module("crewai.events.event_bus").CrewAIEventsBus, "emit", emit)
     crew = import_module("crewai.crew").Crew
     patches.wrap(crew, "kickoff", kickoff)
     patches.wrap(crew, "akickoff", kickoff_async)

@@ -57,7 +57,16 @@ def wrap(module: Any, patches: Patches) -> None:
         def force_flush(self) -> None:
             """Nothing is held back."""
 
-    module.add_trace_processor(Processor())
+    ours = Processor()
+    module.add_trace_processor(ours)
+
+    def keep(wrapped: Any, every: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A program that replaces the processors does not mean ours."""
+        wrapped(*args, **kwargs)
+        guarded(_LIBRARY, every.add_tracing_processor, ours)
+
+    provider = import_module("agents.tracing.provider")
+    patches.wrap(provider.SynchronousMultiTracingProcessor, "set_processors", keep)
     responses = import_module("agents.models.openai_responses").OpenAIResponsesModel
     for name in ("get_response", "stream_response"):
         patches.wrap(responses, name, _note_model)

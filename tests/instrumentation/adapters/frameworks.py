@@ -5,19 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.servers.environments import environment
+from tests.servers.environments import OURS, environment
 
 __all__ = ["FRAMEWORKS", "Framework", "interpreter"]
-
-#: What agentmon itself needs.
-_OURS: Final = (
-    "opentelemetry-sdk",
-    "wrapt",
-    "psutil",
-    "hdrhistogram",
-    "prometheus-client",
-    "opentelemetry-exporter-otlp",
-)
 
 
 class Framework(NamedTuple):
@@ -130,4 +120,4 @@ def interpreter(name: str, version: str) -> Path:
         EnvironmentFailed: If its environment cannot be made.
     """
     folder = Path.home() / ".cache" / "agentmon-frameworks" / f"{name}-{version}"
-    return environment(folder, [*getattr(FRAMEWORKS[name], version), *_OURS])
+    return environment(folder, [*getattr(FRAMEWORKS[name], version), *OURS])

@@ -32,6 +32,7 @@ PACKAGES = {
         for name in ("openai", "responses", "anthropic", "google-genai")
     },
     ("litellm", "newest"): ("litellm==1.106.2",),
+    ("litellm", "oldest"): ("litellm==1.100.0",),
 }
 PROVIDERS = {
     "openai": "openai",
@@ -56,8 +57,7 @@ def client(name: str) -> Client:
     package = "openai" if name == "responses" else name
 
     def pinned(version: str) -> str:
-        packages = PACKAGES.get((name, version), PACKAGES[name, "newest"])
-        return next(each for each in packages if each.startswith(f"{package}=="))
+        return next(each for each in PACKAGES[name, version] if each.startswith(f"{package}=="))
 
     return Client(
         TITLES[name],

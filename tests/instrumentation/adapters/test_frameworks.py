@@ -12,12 +12,21 @@ import pytest
 
 from tests.instrumentation.adapters.conformance import QUESTIONS, answers, table
 from tests.instrumentation.adapters.frameworks import FRAMEWORKS, interpreter
-from tests.servers.environments import EnvironmentFailed, alone
+from tests.servers.environments import OURS, EnvironmentFailed, alone, environment
 from tests.servers.processes import missing
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "frameworks" / "conformance.md"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+#: What a framework needs besides to ask a model by the client of its provider.
+OVER = {
+    "pydantic-ai": ("openai==3.54.0",),
+    "agent-framework": ("agent-framework-openai==1.17.0",),
+    "autogen": ("autogen-ext[openai]==0.7.5",),
+    "crewai": (),
+    "google-adk": (),
+}
 
 every_framework = pytest.mark.parametrize("name", FRAMEWORKS)
 every_version = pytest.mark.parametrize("version", ["newest", "oldest"])
@@ -49,6 +58,39 @@ def test_every_question_is_answered_with_yes_or_with_a_reason(name: str, version
     found = answers(recorded(name, version), FRAMEWORKS[name].agent)
     no = {question for question, answer in found.items() if not answer}
     assert no == set(FRAMEWORKS[name].gaps)
+
+
+@every_version
+@every_framework
+def test_a_framework_that_is_loaded_later_is_measured_alike(name: str, version: str) -> None:
+    """As by ``agentmon run``: with all that can be instrumented, before anything is loaded."""
+    program = Path(__file__).with_name(FRAMEWORKS[name].program)
+    early = (
+        "import runpy, sys, agentmon; agentmon.instrument('auto'); "
+        f"sys.argv = ['', 'plain']; runpy.run_path({str(program)!r}, run_name='__main__')"
+    )
+    said = alone([python(name, version), "-c", early], 120)
+    seen, known = json.loads(said.splitlines()[-1])["plain"], recorded(name, version)["plain"]
+    calls = [each for each in seen["calls"] if each[0] != "dependency"]
+    assert (calls, seen["tokens"]) == (known["calls"], known["tokens"])
+    assert seen["failed"] == 0
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_a_call_over_the_client_of_a_provider_is_one_call(name: str) -> None:
+    """Of the agent that asks, with its tokens counted once, while both are instrumented."""
+    folder = Path.home() / ".cache" / "agentmon-frameworks" / f"{name}-over-client"
+    try:
+        over = environment(folder, [*FRAMEWORKS[name].newest, *OVER[name], *OURS])
+    except EnvironmentFailed as error:
+        missing(f"{OVER[name]} cannot be installed: {error}")
+        raise
+    program = Path(__file__).with_name("nested_frameworks_runs.py")
+    seen = json.loads(alone([over, program, name], 120).splitlines()[-1])
+    assert seen["calls"] == [["chat", "ok"]]
+    assert (seen["tokens"]["input"], seen["tokens"]["output"]) == (12, 7)
+    assert seen["agents"] == ["solo"]
+    assert seen["failed"] == 0
 
 
 @every_framework
