@@ -20,9 +20,9 @@ from agentmon.model.catalogue import reliability as r
 from agentmon.model.catalogue import resources as u
 from agentmon.model.catalogue import work as w
 from agentmon.model.metric import Metric
-from tests.history.fleet import Fleet, Series
+from tests.history.fleet import OF_AGENT, Fleet, Series
 
-__all__ = ["EXPECTED", "Answer", "Asked", "Key", "Within", "same"]
+__all__ = ["EXPECTED", "PANELS", "Answer", "Asked", "Key", "Within", "same"]
 
 Key: TypeAlias = frozenset[tuple[str, str]]
 
@@ -218,7 +218,7 @@ def _per(part: Metric, by: tuple[str, ...], whole: View) -> View:
 
 def _buckets(metric: Metric) -> View:
     def view(asked: Asked) -> Answer:
-        every = asked.fleet.of(metric, {name: (value,) for name, value in asked.where.items()})
+        every = [each for some in asked.groups(metric, (), {}).values() for each in some]
         edges = (*every[0].edges, math.inf)
         return {
             frozenset({("le", "+Inf" if edge == math.inf else f"{edge}")}): sum(
@@ -472,3 +472,148 @@ def same(got: float, expected: float | Within, *, factor: float = 1.0) -> bool:
         low, high = expected.low * factor, expected.high * factor
         return low * (1 - _CLOSE) <= got <= high * (1 + _CLOSE)
     return math.isclose(got, expected * factor, rel_tol=_CLOSE, abs_tol=1e-9)
+
+
+# ------------------------------------------------------------------ panels of no view
+
+_AGENT: Final = catalogue.OPERATIONS["agent"]
+_ANSWERED: Final = {"result": ("completed", "failed", "timed_out")}
+_NOTHING: Final[Key] = frozenset()
+
+
+def _always(value: float) -> View:
+    return lambda _: {_NOTHING: value}
+
+
+def _asked_of_all(view: View, *by: str, only: tuple[str, ...] = ()) -> View:
+    """By these labels, whatever the reader has chosen but these."""
+
+    def changed(asked: Asked) -> Answer:
+        where = {name: value for name, value in asked.where.items() if name in only}
+        return view(Asked(asked.fleet, by, asked.window_s, where))
+
+    return changed
+
+
+def _made_of(change: Callable[[float], float], view: View) -> View:
+    return lambda asked: {k: change(v) for k, v in _numbers(view(asked)).items()}
+
+
+def _versions(view: View) -> View:
+    """Of each agent, with the version that it is known to run."""
+
+    def versioned(asked: Asked) -> Answer:
+        found = {}
+        for key, value in view(Asked(asked.fleet, ("agent",), asked.window_s, asked.where)).items():
+            agent = dict(key)["agent"]
+            found[key | {("version", OF_AGENT[agent]["version"])}] = value
+        return found
+
+    return versioned
+
+
+def _tiers(asked: Asked) -> Answer:
+    """Each tier is of one agent."""
+    agents = _asked_of_all(_SOUND, "agent")(asked)
+    return {
+        frozenset({("tier", OF_AGENT[dict(key)["agent"]]["tier"])}): value
+        for key, value in agents.items()
+    }
+
+
+def _as_a_week_ago(asked: Asked) -> Answer:
+    """Rates are steady: once as much."""
+    groups = asked.groups(_AGENT.calls, ("agent",), {})
+    return dict.fromkeys(groups, 1.0)
+
+
+def _slow(asked: Asked) -> Answer:
+    late = asked.summed(lambda each: each.speed - each.below(30.0), _AGENT.duration)
+    return _over(late, asked.summed(_speed, _AGENT.duration))
+
+
+def _failing(asked: Asked) -> Answer:
+    """The same tests, told by two processes, are not twice as many."""
+    by = ("suite", "result")
+    bad = asked.groups(f.TESTS, by, {"result": ("failed", "error")})
+    return {_NOTHING: sum(max(map(_level(asked), each)) for each in bad.values())}
+
+
+def _left(used: Metric, limit: Metric, across: Callable[[list[float]], float]) -> View:
+    """How long until a straight line meets the limit."""
+
+    def view(asked: Asked) -> Answer:
+        room = asked.groups(limit, asked.by, {})
+        return {
+            key: (
+                across([each.level for each in room[key]]) - across([each.level for each in some])
+            )
+            / across([each.speed for each in some])
+            for key, some in asked.groups(used, asked.by, {}).items()
+        }
+
+    return view
+
+
+_SOUND: Final = _made_of(
+    lambda failed: 1 - failed,
+    _share(_AGENT.calls, _AGENT.calls, {"outcome": _FAILED}, {"outcome": _ENDED}),
+)
+_BY_REGION: Final = _asked_of_all(_SOUND, "region", only=("region",))
+_TASKS_FAILED: Final = _asked_of_all(
+    _share(w.TASK_ENDED, w.TASK_ENDED, {"result": ("failed", "timed_out")}, _ANSWERED)
+)
+_TASKS: Final = _asked_of_all(_rate(w.TASK_ENDED, result=_ANSWERED["result"]))
+_CALLS: Final = _asked_of_all(_rate(_AGENT.calls, outcome=_ENDED), "region", only=("region",))
+_LATE: Final = _asked_of_all(_slow, "region", only=("region",))
+_OF_VERSIONS: Final = {
+    "p90 by version": (_versions(_quantile(0.9, _AGENT.duration)),),
+    "Failed by version": (
+        _versions(_share(_AGENT.calls, _AGENT.calls, {"outcome": _FAILED}, {"outcome": _ENDED})),
+    ),
+}
+
+#: By the uid of the dashboard and the title of the panel, one for each thing that it asks.
+PANELS: Final[dict[tuple[str, str], tuple[View, ...]]] = {
+    ("agentmon-system-health", "Requests that succeed"): (
+        _made_of(lambda failed: 1 - failed, _TASKS_FAILED),
+    ),
+    ("agentmon-system-health", "Error budget left"): (
+        _made_of(lambda failed: 1 - failed / 0.01, _TASKS_FAILED),
+    ),
+    ("agentmon-system-health", "Critical alerts"): (_always(1.0),),
+    ("agentmon-system-health", "Warnings"): (_always(1.0),),
+    ("agentmon-system-health", "Availability by region"): (_BY_REGION,),
+    ("agentmon-system-health", "Availability over time"): (_BY_REGION,),
+    ("agentmon-system-health", "Availability by tier"): (_tiers,),
+    ("agentmon-performance", "Compared with a week ago: p90"): (_as_a_week_ago,),
+    ("agentmon-trends", "Failed, compared with a week ago"): (_always(1.0),),
+    ("agentmon-trends", "Traffic, compared with a week ago"): (_always(1.0),),
+    # more fails than is allowed: it is used up
+    ("agentmon-trends", "Error budget is used up in"): (_always(0.0),),
+    # steady: the same now, a week ago and in a day
+    ("agentmon-trends", "Tasks a second"): (_TASKS,) * 3,
+    ("agentmon-trends", "Failed"): (_TASKS_FAILED,) * 3,
+    ("agentmon-trends", "Calls a second"): (_CALLS,) * 3,
+    ("agentmon-trends", "Slow"): (_LATE,) * 3,
+    ("agentmon-agent-details", "Durations"): (_buckets(_AGENT.duration),),
+    ("agentmon-capacity", "Until storage is full"): (
+        _asked_of_all(_left(u.STORAGE_USED, u.STORAGE_CAPACITY, max), "path"),
+    ),
+    ("agentmon-capacity", "Until queues are full"): (
+        _asked_of_all(_left(c.QUEUE_DEPTH, c.QUEUE_CAPACITY, sum), "queue"),
+    ),
+    ("agentmon-capacity", "Calls a second, in a week"): (_CALLS,),
+    ("agentmon-testing", "Tests that fail"): (_asked_of_all(_failing),),
+    **{("agentmon-development", title): told for title, told in _OF_VERSIONS.items()},
+    **{("agentmon-regressions", title): told for title, told in _OF_VERSIONS.items()},
+    ("agentmon-development", "Cost an hour by version"): (_versions(_rate(w.COST, times=3600)),),
+    ("agentmon-development", "Calls by version"): (_versions(_rate(_AGENT.calls)),),
+    ("agentmon-regressions", "p90 to a week ago, highest"): (_always(1.0),),
+    ("agentmon-regressions", "Failed to a week ago, highest"): (_always(1.0),),
+    ("agentmon-regressions", "p90"): (_as_a_week_ago,),
+    ("agentmon-regressions", "Calls"): (_as_a_week_ago,),
+    ("agentmon-impact", "p90 to a week ago, highest"): (_always(1.0),),
+    ("agentmon-impact", "p90, compared with a week ago"): (_as_a_week_ago,),
+    ("agentmon-impact", "Cost an hour, compared with a week ago"): (_as_a_week_ago,),
+}

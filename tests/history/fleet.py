@@ -25,14 +25,12 @@ from agentmon.model.catalogue import (
 )
 from agentmon.model.metric import Kind, Metric, Unit
 
-__all__ = ["END", "PROCESSES", "SERVICE", "Fleet", "Series", "Weights"]
+__all__ = ["OF_AGENT", "PROCESSES", "SERVICE", "Fleet", "Series", "Weights"]
 
 Weights = Mapping[str, float]
 SERVICE: Final = "shop"
 #: Who is scraped, in which region, and how much of the whole falls to it.
 PROCESSES: Final = {("10.0.0.1:9464", "eu"): 1.0, ("10.0.0.2:9464", "us"): 0.5}
-#: Stands for the end of history, where a gauge is a time; the offset from it is known.
-END: Final = "end"
 
 _TASK_RESULTS: Final[Weights] = {
     "completed": 0.9,
@@ -43,7 +41,7 @@ _TASK_RESULTS: Final[Weights] = {
 #: The values of each label, and what they weigh.
 _VALUES: Final[dict[str, Weights]] = {
     "agent": {"planner": 1.0, "writer": 0.4},
-    "outcome": {"ok": 0.95, "error": 0.03, "timeout": 0.02},
+    "outcome": {"ok": 0.93, "error": 0.03, "timeout": 0.02, "cancelled": 0.02},
     "error_type": {"ValueError": 0.03, "TimeoutError": 0.02},
     "task": {"answer": 1.0},
     "model": {"large": 1.0, "small": 0.5},
@@ -75,7 +73,7 @@ _VALUES: Final[dict[str, Weights]] = {
     "kind": {"agent": 1.0},
 }
 #: What is so of an agent wherever it is said.
-_OF_AGENT: Final = {
+OF_AGENT: Final = {
     "planner": {"version": "2.1", "team": "red", "tier": "gold"},
     "writer": {"version": "1.4", "team": "blue", "tier": "basic"},
 }
@@ -214,7 +212,7 @@ def _combinations(metric: Metric) -> Iterator[tuple[dict[str, str], float]]:
     for each in itertools.product(*(_choices(metric, name).items() for name in names)):
         labels = dict(zip(names, (value for value, _ in each), strict=True))
         if labels.get("agent"):
-            of = _OF_AGENT[labels["agent"]]
+            of = OF_AGENT[labels["agent"]]
             labels |= {name: of[name] for name in of_agent if name in metric.label_names}
         weight = 1.0
         for _, one in each:

@@ -55,7 +55,12 @@ class Served:
 
 def levels() -> list[list[Record]]:
     """The recording rules: those of a level read only what is scraped, and levels before it."""
-    left = [rule for group in rules.record_groups(Objectives()) for rule in group.rules]
+    left = [
+        rule
+        for group in rules.record_groups(Objectives())
+        for rule in group.rules
+        if isinstance(rule, Record)
+    ]
     found = []
     while left:
         names = {rule.name for rule in left}

@@ -50,10 +50,13 @@ _P90: Final = (
     "histogram_quantile(0.9, sum by (le, agent) (rate("
     f"agentmon_agent_duration_seconds_bucket{{{_WHERE}}}[$__rate_interval])))"
 )
+_ENDED: Final = (
+    f'sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"ok|error|timeout"}}'
+    "[$__rate_interval]))"
+)
 _FAILED: Final = (
-    f'sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"error|timeout"}}'
-    f"[$__rate_interval])) / (sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}}}"
-    "[$__rate_interval])) > 0)"
+    f'(sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"error|timeout"}}'
+    f"[$__rate_interval])) or ({_ENDED} * 0)) / ({_ENDED} > 0)"
 )
 _COST: Final = f"sum by (agent) (rate(agentmon_cost_total{{{_WHERE}}}[$__rate_interval])) * 3600"
 _CALLS: Final = f"sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}}}[$__rate_interval]))"
@@ -236,7 +239,7 @@ _QUALITY: Final = Board(
 def _failing() -> Expression:
     """Tests that failed or broke; 0 only where a suite is reported."""
     tests = catalogue.facts.TESTS.sample
-    bad = f'sum({tests}{{result=~"failed|error"}})'
+    bad = f'sum(max by (suite, result) ({tests}{{result=~"failed|error"}}))'
     return Expression(f"{bad} or 0 * sum({tests})", frozenset(), simple=False)
 
 

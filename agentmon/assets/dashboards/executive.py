@@ -8,7 +8,7 @@ from typing import Final
 
 from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
 from agentmon.assets.dashboards.colours import CHEAP, CONTENT, MORE, NONE, at_least, at_most
-from agentmon.query.promql import Expression, over_time, predicted, recorded
+from agentmon.query.promql import Expression, Matchers, over_time, predicted, recorded
 from agentmon.query.views import Measure
 
 __all__ = ["BOARDS"]
@@ -48,8 +48,13 @@ def _budget(level: str, by: tuple[str, ...]) -> Expression:
     return Expression(f"1 - {used.inner}", failed.labels, simple=False)
 
 
+def _chosen(by: tuple[str, ...]) -> Matchers:
+    """The regions that the reader has chosen; other levels have no such variable."""
+    return {"region": ("=~", "$region")} if "region" in by else {}
+
+
 def _availability(level: str, by: tuple[str, ...], window: str) -> Expression:
-    failed = recorded(f"{level}:agentmon_failed:ratio_rate{window}", by)
+    failed = recorded(f"{level}:agentmon_failed:ratio_rate{window}", by, _chosen(by))
     return Expression(f"1 - {failed.text}", failed.labels, simple=False)
 
 
@@ -666,7 +671,7 @@ def _ahead(series: Expression, measure: Measure) -> Expression:
 
 def _trend(title: str, record: str, by: tuple[str, ...], measure: Measure, width: int) -> Panel:
     """A recorded series, a week ago beside it, and where the last day leads."""
-    series = recorded(record, by)
+    series = recorded(record, by, _chosen(by))
     label = " ".join(f"{{{{{name}}}}}" for name in by)
     return _asked(
         title,

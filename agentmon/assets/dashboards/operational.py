@@ -53,9 +53,14 @@ _DETAILS: Final = Board(
                     "heat",
                     (
                         Query(
-                            buckets(_DURATION, "$__rate_interval", {"agent": ("=~", "$agent")}).sum(
-                                ("le",)
-                            )
+                            buckets(
+                                _DURATION,
+                                "$__rate_interval",
+                                {
+                                    name: ("=~", f"${name}")
+                                    for name in ("service", "region", "agent")
+                                },
+                            ).sum(("le",))
                         ),
                     ),
                     Measure.SECONDS,
@@ -564,15 +569,15 @@ def _forecast(title: str, text: str, help_text: str, legend: str, measure: Measu
 
 
 def _calls_ahead() -> Expression:
-    calls = recorded("region:agentmon_calls:rate5m", ("region",))
+    calls = recorded("region:agentmon_calls:rate5m", ("region",), {"region": ("=~", "$region")})
     known = over_time("count_over_time", calls, "1d") >= _SIX_HOURS
     return predicted(calls, "1d", 604800).at_least(0).also(known)
 
 
-def _days_left(title: str, used: str, limit: str, label: str, empty: str) -> Panel:
-    """When a straight line through the last day meets the limit."""
-    growth = f"deriv({used}[1d])"
-    text = f"({limit} - on ({label}) {used}) / on ({label}) ({growth} > 0)"
+def _days_left(title: str, used: str, limit: str, label: str, *, across: str, empty: str) -> Panel:
+    """When a straight line through the last day meets the limit; of several processes together."""
+    of = f"{across} by ({label})"
+    text = f"({of} ({limit}) - {of} ({used})) / ({of} (deriv({used}[1d])) > 0)"
     return Panel(
         title,
         "How long until it is full, if it goes on as in the last day. Nothing is shown for what "
@@ -656,14 +661,16 @@ _CAPACITY: Final = Board(
                     catalogue.resources.STORAGE_USED.sample,
                     catalogue.resources.STORAGE_CAPACITY.sample,
                     "path",
-                    "Nothing grows, or no path is declared",
+                    across="max",
+                    empty="Nothing grows, or no path is declared",
                 ),
                 _days_left(
                     "Until queues are full",
                     catalogue.coordination.QUEUE_DEPTH.sample,
                     catalogue.coordination.QUEUE_CAPACITY.sample,
                     "queue",
-                    "No queue grows",
+                    across="sum",
+                    empty="No queue grows",
                 ),
             ),
         ),
