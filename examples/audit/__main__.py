@@ -29,6 +29,7 @@ def main() -> int:
     try:
         agentmon.configure(
             service="audit",
+            region="eu",
             serve=address,
             interrupts=(NeedsHuman,),
             prices=PRICES,
@@ -64,6 +65,7 @@ async def _audit(seconds: float) -> Totals:
     totals = Totals()
     working = asyncio.ensure_future(audit_for(totals, seconds=seconds or None))
     loop = asyncio.get_running_loop()
+    agentmon.watch_loop(loop)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, working.cancel)
     began = time.monotonic()

@@ -30,6 +30,8 @@ __all__ = ["PRICES", "Audit", "Audited", "Totals", "audit_for", "run"]
 
 #: Each computes, and so takes turns with the thread that serves the metrics.
 THREADS = 2
+#: How many packages a requester asks for in one sitting.
+TURNS = 20
 
 #: Most files, and largest file in bytes, that each attempt reads.
 FILES = {1: 80, 2: 100_000}
@@ -318,17 +320,21 @@ async def _audit_continuously(
     """Audit package after package, several at a time."""
 
     async def work(audit: Audit, requester: int) -> None:
-        async with agentmon.session(user=f"requester {requester}") as session:
-            while packages is None or totals.begun < packages:
-                totals.begun += 1
-                try:
-                    async with session.turn():
-                        audited = await audit.run()
-                    totals.finished += 1
-                    agentmon.feedback(stars=1 + 4 * audited.accepted, task=audited.task_id)
-                except AuditError:
-                    totals.failed += 1
+        while packages is None or totals.begun < packages:
+            async with agentmon.session(user=f"requester {requester}") as session:
+                for _ in range(TURNS):
+                    if packages is not None and totals.begun >= packages:
+                        break
+                    totals.begun += 1
+                    try:
+                        async with session.turn():
+                            audited = await audit.run()
+                        totals.finished += 1
+                        agentmon.feedback(stars=1 + 4 * audited.accepted, task=audited.task_id)
+                    except AuditError:
+                        totals.failed += 1
 
+    agentmon.capacity("planner", concurrency)
     async with _opened(only, totals) as audit:
         workers = [asyncio.ensure_future(work(audit, n)) for n in range(concurrency)]
         try:

@@ -37,7 +37,9 @@ def asked(name: str, rounds: int) -> tuple[str, ...]:
     """The line of a client."""
     python = clients.interpreter(name, "newest")
     command = [python, _RUNS / "client_runs.py", name, "--cost", str(rounds)]
-    return _line(clients.client(name).newest, alone(command, _SECONDS, clients.OFFLINE))
+    client = clients.client(name)
+    package = f"{client.title} {client.newest.partition('==')[2]}"
+    return _line(package, alone(command, _SECONDS, clients.OFFLINE))
 
 
 def _line(package: str, said: str) -> tuple[str, ...]:

@@ -245,8 +245,20 @@ _RESOURCES: Final = Board(
             "Network and storage",
             (
                 panel("lines", "host-network", title="Network of hosts", width=8),
-                panel("lines", "process-network", title="Network of instrumented clients", width=8),
-                panel("lines", "agent-network", title="Network by agent", width=8),
+                panel(
+                    "lines",
+                    "process-network",
+                    title="Network of instrumented clients",
+                    width=8,
+                    empty="No client is measured: see agentmon.instrument",
+                ),
+                panel(
+                    "lines",
+                    "agent-network",
+                    title="Network by agent",
+                    width=8,
+                    empty="No client is measured: see agentmon.instrument",
+                ),
                 panel("lines", "process-io", title="Storage read and written", width=8),
                 panel(
                     "lines",
@@ -565,6 +577,7 @@ def _forecast(title: str, text: str, help_text: str, legend: str, measure: Measu
         measure,
         12,
         8,
+        empty="Six hours of history are needed first",
     )
 
 
@@ -682,7 +695,13 @@ _CAPACITY: Final = Board(
                 panel("lines", "limit-waiting", title="Waiting at limits", width=8),
                 panel("lines", "limit-refused", title="Refused at limits", width=8),
                 panel("lines", "agent-in-flight", title="Calls in flight", width=8),
-                panel("lines", "pool-wait", title="Wait for connections, p90", width=8),
+                panel(
+                    "lines",
+                    "pool-wait",
+                    title="Wait for connections, p90",
+                    width=8,
+                    empty="No pool is measured: see agentmon.instrument",
+                ),
             ),
         ),
         Row(
