@@ -9,8 +9,7 @@ leaves open is decided here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean, median, pstdev
 from typing import Final
 
@@ -24,23 +23,120 @@ _SIGMAS: Final = 2
 _MARGIN: Final = 0.5
 
 
-def _ours(values: Sequence[float], at: int) -> bool:
-    hours = [_hour(values, at - weeks * _WEEK) for weeks in (1, 2, 3)]
-    samples = [fmean(hour) for hour in hours]
-    usual = median(samples)
-    now = fmean(values[at - 2 : at + 1])
-    scale = max(
-        1.4826 * median(abs(sample - usual) for sample in samples),
-        median(pstdev(hour) for hour in hours),
-        0.05 * usual,
-        math.sqrt(max(usual, 1 / 900) / 900),
-    )
-    far = abs(now - usual) > 4 * scale or now < 0.1 * usual
-    return far and max(now, usual) >= 20 / 900
+class _Ours:
+    """
+    What `agentmon.assets.rules.seasonal` records, for each point from which all is known.
+
+    Each list has a value for each point; None is where Prometheus has none.
+    """
+
+    def __init__(self, values: Sequence[float]) -> None:
+        points = range(len(values))
+        hours = _means(values, HOUR)
+        self.now = _means(values, 3)
+        within = _spreads(self.now, HOUR)
+        self.usual: list[float | None] = []
+        weeks: list[float | None] = []
+        spread: list[float | None] = []
+        for at in points:
+            # The hour whose middle is so many weeks ago.
+            samples = _each_week(hours, at)
+            usual = median(samples) if len(samples) > 1 else None
+            self.usual.append(usual)
+            if usual is None:
+                weeks.append(None)
+                spread.append(None)
+                continue
+            apart = 1.4826 * median(abs(sample - usual) for sample in samples)
+            weeks.append(apart)
+            spread.append(max([apart, *_middle(_each_week(within, at))]))
+        self.windows = []
+        for length in (3, HOUR, 3 * HOUR):
+            calls = length * 300
+            quarter = length == 3  # points of 5 minutes
+            seen, expected, apart_by = (
+                [None if each is None else each * calls for each in rates]
+                for rates in (
+                    self.now if quarter else _means(self.now, length),
+                    self.usual if quarter else _means(self.usual, length),
+                    spread if quarter else _means(weeks, length),
+                )
+            )
+            off = [_off(*each) for each in zip(seen, expected, strict=True)]
+            self.windows.append((off, expected, apart_by))
+
+    def z(self, at: int) -> list[float]:
+        """How far off it is, over each window of which that is known."""
+        found = []
+        for off, expected, spread in self.windows:
+            here, usual = off[at], expected[at]
+            past = sorted(each for each in off[max(0, at - _WEEK + 1) : at + 1] if each is not None)
+            if here is None or usual is None or len(past) < 6 * HOUR:
+                continue
+            often = (_quantile(past, 0.95) / 1.645, _quantile(past, 0.05) / -1.645)
+            found.append(here / max(1, *often, (spread[at] or 0) / _unit(usual)))
+        return found
+
+    def odd(self, at: int) -> bool:
+        usual, now = self.usual[at], self.now[at]
+        if usual is None or now is None:
+            return False
+        z = self.z(at)
+        gone = bool(z) and now < 0.1 * usual and usual >= round(20 / 900, 4)
+        return gone or any(abs(each) > 4 for each in z)  # deviations
 
 
-def _hour(values: Sequence[float], middle: int) -> Sequence[float]:
-    return values[middle - HOUR // 2 + 1 : middle + HOUR // 2 + 1]
+def _off(seen: float | None, usual: float | None) -> float | None:
+    if seen is None or usual is None or max(seen, usual) < 10:  # calls
+        return None
+    root = math.sqrt(usual + 0.375)
+    return (math.sqrt(seen + 0.375) - root) * root * 2 / _unit(usual)
+
+
+def _unit(usual: float) -> float:
+    return math.sqrt(usual + 0.375 + (0.05 * usual) ** 2)
+
+
+def _each_week(of: Sequence[float | None], at: int) -> list[float]:
+    """The values of the hours whose middle is one, two and three weeks ago."""
+    ends = (at - weeks * _WEEK + HOUR // 2 for weeks in (1, 2, 3))
+    return [found for end in ends if end >= 0 and (found := of[end]) is not None]
+
+
+def _middle(values: Sequence[float]) -> list[float]:
+    return [median(values)] if values else []
+
+
+def _windowed(values: Sequence[float | None], length: int) -> Iterator[tuple[int, float, float]]:
+    """How many values are in the window that ends at each point, their sum, and that of squares."""
+    number, whole, squares = 0, 0.0, 0.0
+    for at, value in enumerate(values):
+        old = values[at - length] if at >= length else None
+        for each, sign in ((value, 1), (old, -1)):
+            if each is not None:
+                number += sign
+                whole += sign * each
+                squares += sign * each * each
+        yield number, whole, squares
+
+
+def _means(values: Sequence[float | None], length: int) -> list[float | None]:
+    return [whole / n if n else None for n, whole, _ in _windowed(values, length)]
+
+
+def _spreads(values: Sequence[float | None], length: int) -> list[float | None]:
+    return [
+        math.sqrt(max(0.0, squares / n - (whole / n) ** 2)) if n else None
+        for n, whole, squares in _windowed(values, length)
+    ]
+
+
+def _quantile(ordered: Sequence[float], q: float) -> float:
+    """As Prometheus has it: between two values in a straight line."""
+    rank = q * (len(ordered) - 1)
+    below = math.floor(rank)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
 
 
 def _adaptive(values: Sequence[float]) -> Odd:
@@ -104,7 +200,7 @@ def _outside(value: float, bands: Sequence[tuple[float, float]]) -> bool:
 
 #: By name: what says of a point of the values whether it is odd.
 FORMULAS: Final[dict[str, Callable[[Sequence[float]], Odd]]] = {
-    "agentmon": lambda values: partial(_ours, values),
+    "agentmon": lambda values: _Ours(values).odd,
     "adaptive": _adaptive,
     "robust": _robust,
 }
