@@ -591,6 +591,8 @@ PANELS: Final[dict[tuple[str, str], tuple[View, ...]]] = {
     ("agentmon-trends", "Traffic, compared with a week ago"): (_always(1.0),),
     # more fails than is allowed: it is used up
     ("agentmon-trends", "Error budget is used up in"): (_always(0.0),),
+    # as well in the worst hour as in all, and outages end within six minutes
+    ("agentmon-trends", "Resilience"): (_always(1 / (1 + 360 / 3600)),),
     # steady: the same now, a week ago and in a day
     ("agentmon-trends", "Tasks a second"): (_TASKS,) * 3,
     ("agentmon-trends", "Failed"): (_TASKS_FAILED,) * 3,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, Step, panel
 from agentmon.assets.dashboards.colours import CHEAP, CONTENT, MORE, NONE, at_least, at_most
 from agentmon.query.promql import Expression, Matchers, over_time, predicted, recorded
 from agentmon.query.views import Measure
@@ -688,6 +688,9 @@ def _trend(title: str, record: str, by: tuple[str, ...], measure: Measure, width
     )
 
 
+#: The score of resilience is worked out each quarter of an hour.
+_RECORDED_LAST: Final = "20m"
+
 _TREND: Final = Board(
     "trend_analysis_view",
     "agentmon-trends",
@@ -710,7 +713,7 @@ _TREND: Final = Board(
                         ),
                     ),
                     Measure.NUMBER,
-                    8,
+                    6,
                     steps=at_most(1.2, 2),
                     empty="There is no week of history yet",
                 ),
@@ -732,7 +735,7 @@ _TREND: Final = Board(
                         ),
                     ),
                     Measure.NUMBER,
-                    8,
+                    6,
                     empty="There is no week of history yet",
                 ),
                 _asked(
@@ -757,9 +760,29 @@ _TREND: Final = Board(
                         ),
                     ),
                     Measure.SECONDS,
-                    8,
+                    6,
                     steps=at_least(7 * 86400, 2 * 86400),
                     empty="Nothing fails, or there is no history yet",
+                ),
+                _asked(
+                    "Resilience",
+                    "From 0 to 1, over seven days: how much of what works at other times worked in "
+                    "the worst hour, and how soon outages ended. Below 0.8, look at the outages.",
+                    "stat",
+                    (
+                        Query(
+                            over_time(
+                                "last_over_time",
+                                recorded("system:agentmon_resilience:score7d", ()),
+                                _RECORDED_LAST,
+                            )
+                        ),
+                    ),
+                    Measure.SCORE,
+                    6,
+                    steps=(Step(None, "red"), Step(0.8, "yellow"), Step(0.95, "green")),
+                    serves=("system_metrics.reliability_metrics.resilience_score",),
+                    empty="No task ended in the last seven days",
                 ),
             ),
         ),

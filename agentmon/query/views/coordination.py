@@ -114,7 +114,10 @@ VIEWS: Final = (
         _FLOW,
         lambda ask: ask.share(_WORKFLOW.calls, _WORKFLOW.calls, _FLOW, _OK, _ENDED),
         better="more",
-        serves=(_COORDINATION + "workflow_completion_rate",),
+        serves=(
+            _COORDINATION + "workflow_completion_rate",
+            "health_monitoring.availability_monitoring.workflow_availability",
+        ),
     ),
     View(
         "critical-path",

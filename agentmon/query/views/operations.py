@@ -18,6 +18,7 @@ __all__ = ["VIEWS"]
 _FAILED: Final[Matchers] = {"outcome": ("=~", "error|timeout")}
 _ENDED: Final[Matchers] = {"outcome": ("=~", "ok|error|timeout")}
 _RESPONSE: Final = "agent_metrics.response_time_metrics."
+_HEALTH: Final = "health_monitoring."
 
 
 class _Kind(NamedTuple):
@@ -46,13 +47,21 @@ _QUANTILES: Final = (
 )
 #: What of agents serves which capability.
 _SERVES: Final[dict[str, tuple[str, ...]]] = {
-    "errors": ("agent_metrics.quality_metrics.error_rate",),
+    "traffic": (_HEALTH + "performance_health.throughput_health",),
+    "errors": (
+        "agent_metrics.quality_metrics.error_rate",
+        _HEALTH + "performance_health.error_rate_health",
+        _HEALTH + "availability_monitoring.service_availability",
+    ),
     "error-types": ("agent_metrics.quality_metrics.error_rate",),
     "timeouts": (_RESPONSE + "timeout_rate",),
     "mean": (_RESPONSE + "mean_response_time",),
     "p50": (_RESPONSE + "p50_response_time",),
     "p90": (_RESPONSE + "p90_response_time",),
-    "p99": (_RESPONSE + "p99_response_time",),
+    "p99": (
+        _RESPONSE + "p99_response_time",
+        _HEALTH + "performance_health.response_time_health",
+    ),
     "deviation": (_RESPONSE + "variance_analysis",),
     "variation": (_RESPONSE + "variance_analysis",),
 }

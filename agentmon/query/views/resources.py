@@ -13,6 +13,7 @@ __all__ = ["VIEWS"]
 
 _USE: Final = "agent_metrics.resource_utilization."
 _SAMPLED: Final = "monitoring_system.data_collection.resource_monitoring"
+_HEALTH: Final = "health_monitoring.performance_health.resource_utilization_health"
 _INSTANCE: Final = ("instance",)
 
 VIEWS: Final = (
@@ -24,7 +25,7 @@ VIEWS: Final = (
         _INSTANCE,
         lambda ask: ask.rate(r.PROCESS_CPU, _INSTANCE),
         better="less",
-        serves=(_USE + "cpu_usage", _SAMPLED),
+        serves=(_USE + "cpu_usage", _SAMPLED, _HEALTH),
     ),
     View(
         "agent-cpu",

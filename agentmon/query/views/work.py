@@ -14,6 +14,7 @@ from agentmon.query.views.view import Measure, View
 __all__ = ["VIEWS"]
 
 _QUALITY: Final = "agent_metrics.quality_metrics."
+_HEALTH: Final = "health_monitoring.performance_health."
 _RESOURCES: Final = "agent_metrics.resource_utilization."
 _THROUGHPUT: Final = "system_metrics.throughput_metrics."
 _USERS: Final = "monitoring_system.data_collection.user_interaction_tracking"
@@ -153,7 +154,7 @@ VIEWS: Final = (
         _AGENT,
         lambda ask: ask.mean(work.FEEDBACK, _AGENT),
         better="more",
-        serves=(_QUALITY + "user_satisfaction_score",),
+        serves=(_QUALITY + "user_satisfaction_score", _HEALTH + "user_satisfaction_health"),
     ),
     View(
         "satisfaction-by-task",
@@ -190,7 +191,7 @@ VIEWS: Final = (
         ("agent", "dimension"),
         lambda ask: ask.mean(work.EVALUATION, ("agent", "dimension")),
         better="more",
-        serves=(_QUALITY + "accuracy_score",),
+        serves=(_QUALITY + "accuracy_score", _HEALTH + "quality_health"),
     ),
     View(
         "evaluation-by-version",

@@ -66,6 +66,16 @@ def test_there_is_one_dashboard_for_each_capability() -> None:
     assert sorted(board.capability for board in BOARDS) == sorted(owed)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, owed in CAPABILITIES.items() if "panel" in owed.by]
+)
+def test_every_capability_that_is_met_on_a_panel_is_on_one(name: str) -> None:
+    """A dashboard that is the capability, or a panel of one that serves it."""
+    serving = [board for board in BOARDS if board.capability == name]
+    serving += [board for board in BOARDS for panel in board.panels if name in panel.serves]
+    assert serving
+
+
 def test_uids_and_titles_are_unique() -> None:
     """Links and bookmarks rely on them."""
     assert len({board.uid for board in BOARDS}) == len(BOARDS)
