@@ -118,6 +118,14 @@ PROGRAMS = (
     ),
     Program("vmagent", ("vmagent", "vmagent-prod"), (1, 100), NO_LIMIT, ("victoria-metrics",), NEW),
     Program("vmalert", ("vmalert", "vmalert-prod"), (1, 100), NO_LIMIT, ("victoria-metrics",), NEW),
+    Program(
+        "vmalert_tool",
+        ("vmalert-tool", "vmalert-tool-prod"),
+        (1, 100),
+        NO_LIMIT,
+        ("victoria-metrics",),
+        NEW,
+    ),
 )
 BY_KEY = {program.key: program for program in PROGRAMS}
 
@@ -229,17 +237,19 @@ def _wanted(program: Program) -> str:
 
 def run_version(path: Path) -> str | None:
     """What the program says its version is, empty if it does not tell; None if it does not run."""
-    try:
-        done = subprocess.run(
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if done.returncode != 0:
-        return None
-    return ".".join(map(str, parse_version(done.stdout or done.stderr)))
+    for flag in ("--version", "--help"):  # a program that knows no version may still run
+        try:
+            done = subprocess.run(
+                [path, flag],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode == 0:
+            said = parse_version(done.stdout or done.stderr) if flag == "--version" else ()
+            return ".".join(map(str, said))
+    return None

@@ -1,5 +1,5 @@
 """
-Rules put to the test on the real promtool, of both lines of Prometheus.
+Rules put to the test on the real promtool, of both lines of Prometheus, and on vmalert-tool.
 
 A scenario is a few series as promtool writes them, with what is expected of an alert at some
 minutes. What it says is compared exactly, labels and annotations.
@@ -22,10 +22,12 @@ from agentmon.assets.rules.rule import Alert, Group
 from agentmon.model.objectives import Objectives
 from tests.servers.processes import required
 
-__all__ = ["PROMTOOLS", "Case", "Fired", "Scenario", "check", "expression", "prove"]
+__all__ = ["PROMTOOLS", "VMALERT", "Case", "Fired", "Scenario", "check", "expression", "prove"]
 
 #: The older line is asked with the slow tests: all cases on both take minutes.
 PROMTOOLS = (pytest.param("promtool2", marks=pytest.mark.slow), "promtool3")
+#: What VictoriaMetrics tests rules with.
+VMALERT = "vmalert_tool"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def check(
     Run a scenario of an alert.
 
     Args:
-        program: Of `PROMTOOLS`.
+        program: Of `PROMTOOLS`, or `VMALERT`.
         name: The name of the alert.
         scenario: What happens.
         folder: Where files are put.
@@ -218,9 +220,12 @@ def _run(
         "group_eval_order": order,
         "tests": [case],
     }
+    arguments = ["test", "rules", "test.yml"]
+    if program == VMALERT:
+        arguments = ["unittest", "--disableAlertgroupLabel", "--files=test.yml"]
     (folder / "test.yml").write_text(yaml.safe_dump(whole))
     run = subprocess.run(
-        [required(program), "test", "rules", "test.yml"],
+        [required(program), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
