@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 APART := tests/assets tests/docs tests/instrumentation
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check build anomalies bench bench-peers rules-cost bench-frameworks mutations soak servers browser pictures clean
+.PHONY: help setup demo test test-full check build anomalies bench bench-peers rules-cost dashboards-cost bench-frameworks mutations soak servers browser pictures clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ anomalies: setup ## Compare what sees anomalies, on generated weeks; writes the 
 
 rules-cost: setup ## Measure what the rules cost Prometheus, for 10, 100 and 1,000 agents (15 minutes)
 	$(PYTHON) -m tests.bench.rules --write
+
+dashboards-cost: setup ## Measure what loading the dashboards takes, for 10, 100 and 500 agents (an hour)
+	$(PYTHON) -m tests.bench.dashboards --write
 
 bench-peers: setup ## Measure other instrumentation libraries too, each in its own environment
 	$(PYTHON) -m tests.bench.peers

@@ -297,6 +297,10 @@ class _RowPanel:
         return self._built
 
 
+#: How many points a line has at most; each costs the server a look at every series.
+_POINTS: Final = 300
+
+
 def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
     from grafana_foundation_sdk.builders import text  # noqa: PLC0415
     from grafana_foundation_sdk.models.text import TextMode  # noqa: PLC0415
@@ -317,6 +321,7 @@ def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
         .datasource(_source())
         .thresholds(_thresholds(each.steps, objectives))
         .no_value(each.empty or _EMPTY)
+        .max_data_points(_POINTS)
     )
     for target in _targets(each, board):
         made = made.with_target(target)
