@@ -14,6 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from agentmon.assets import rules
 from agentmon.errors import ConfigError
 from agentmon.model.buckets import EDGES_S
 from agentmon.model.objectives import (
@@ -22,6 +23,7 @@ from agentmon.model.objectives import (
     Level,
     Maintenance,
     Objectives,
+    Owner,
     Promise,
     Receiver,
     Region,
@@ -56,6 +58,7 @@ _TOP: Final = (
     "system",
     *_TABLES,
     "teams",
+    "components",
     "receivers",
     "maintenance",
 )
@@ -121,6 +124,7 @@ def parse(text: str) -> Objectives:
             for name, facts in _tables(told, "receivers").items()
         },
         teams={name: _team(name, facts) for name, facts in _tables(told, "teams").items()},
+        components=_components(told),
         regions=regions,
         maintenance=tuple(
             _maintenance(name, facts) for name, facts in _tables(told, "maintenance").items()
@@ -180,6 +184,17 @@ def _team(name: str, facts: Mapping[str, Any]) -> Team:
         _text(facts, "escalate_to", where) if "escalate_to" in facts else None,
         _seconds(facts.get("escalate_after", "30m"), f"{where}, escalate_after"),
     )
+
+
+def _components(told: Mapping[str, Any]) -> dict[str, Owner]:
+    tables = _tables(told, "components")
+    _only(tables, "components", tuple(sorted({alert.component for alert in rules.alerts()})))
+    owners = {}
+    for name, facts in tables.items():
+        where = f"components.{name}"
+        _only(facts, where, ("team", "priority"))
+        owners[name] = Owner(**{key: _text(facts, key, where) for key in facts})
+    return owners
 
 
 def _maintenance(name: str, facts: Mapping[str, Any]) -> Maintenance:

@@ -25,6 +25,7 @@ __all__ = [
     "Level",
     "Maintenance",
     "Objectives",
+    "Owner",
     "Promise",
     "Receiver",
     "Region",
@@ -178,6 +179,20 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """
+    Who has to be told of what no agent owns, such as queues or backups.
+
+    Args:
+        team: Of those that are declared.
+        priority: ``P1`` to ``P4``.
+    """
+
+    team: str | None = None
+    priority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """
     Where processes run.
@@ -223,6 +238,7 @@ class Objectives:
         currency: Of the costs.
         receivers: By name; ``default`` is told of what nobody else is.
         teams: By name.
+        components: Owners by the component of alerts, for those that name no owner by themselves.
         regions: By name.
         maintenance: Weekly windows.
         edges: Upper edges of the classic buckets, as `configure` got them.
@@ -235,6 +251,7 @@ class Objectives:
     currency: str = "USD"
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
+    components: Mapping[str, Owner] = field(default_factory=dict)
     regions: Mapping[str, Region] = field(default_factory=dict)
     maintenance: tuple[Maintenance, ...] = ()
     edges: tuple[float, ...] = EDGES_S
@@ -274,6 +291,9 @@ class Objectives:
                     f"team {team.name}, escalate_after: got {team.escalate_after:g} s, allowed 60 "
                     "or more"
                 )
+        for component, owner in self.components.items():
+            _check_told(f"component {component}, team", owner.team, set(self.teams))
+            _check_priority(f"component {component}", owner.priority)
         for region in self.regions.values():
             for role in ("receiver", "elsewhere"):
                 _check_told(f"region {region.name}, {role}", getattr(region, role), told)
@@ -306,10 +326,7 @@ def _check_promise(where: str, promise: Promise, edges: tuple[float, ...]) -> No
         raise ConfigError(
             f"{where}, cost_per_task: got {promise.cost_per_task!r}, allowed more than 0"
         )
-    if promise.priority is not None and promise.priority not in PRIORITIES:
-        raise ConfigError(
-            f"{where}, priority: got {promise.priority!r}, allowed {', '.join(PRIORITIES)}"
-        )
+    _check_priority(where, promise.priority)
     if promise.latency is not None:
         if not 0.5 <= promise.latency.share < 1:  # noqa: PLR2004
             raise ConfigError(
@@ -321,6 +338,11 @@ def _check_promise(where: str, promise: Promise, edges: tuple[float, ...]) -> No
                 f"{where}, latency: got threshold {promise.latency.threshold:g} s, allowed an edge "
                 f"of the buckets, such as {', '.join(f'{edge:g}' for edge in sorted(near))}"
             )
+
+
+def _check_priority(where: str, priority: str | None) -> None:
+    if priority is not None and priority not in PRIORITIES:
+        raise ConfigError(f"{where}, priority: got {priority!r}, allowed {', '.join(PRIORITIES)}")
 
 
 def _check_receiver(receiver: Receiver) -> None:
@@ -343,7 +365,7 @@ def _check_receiver(receiver: Receiver) -> None:
 
 def _check_told(where: str, name: str | None, told: set[str]) -> None:
     if name is not None and name not in told:
-        raise ConfigError(f"{where}: got {name!r}, allowed {', '.join(sorted(told))}")
+        raise ConfigError(f"{where}: got {name!r}, allowed {', '.join(sorted(told)) or 'none'}")
 
 
 def _check_hours(where: str, hours: Hours) -> None:

@@ -205,6 +205,11 @@ WRONG = {
         r"teams.t, escalate_after: got 30, allowed such as 30m"
     ),
     "[teams.t]\nreceiver = 'default'\nlead = 'x'": r"teams.t: got 'lead', allowed receiver, escal",
+    "[components.quue]\nteam = 't'": r"components: got 'quue', allowed agent, backup, cert",
+    "[components.queue]\nowner = 't'": r"components.queue: got 'owner', allowed team, priority",
+    "[components.queue]\nteam = 't'": r"component queue, team: got 't', allowed none$",
+    "[components.queue]\npriority = 1": r"components.queue, priority: got 1, allowed a text",
+    "[components.queue]\npriority = 'P5'": r"component queue, priority: got 'P5', allowed P1, P2",
     REGION: r"regions.eu, hours: got None, allowed a text",
     REGION + "hours = '9 to 5'": r"regions.eu, hours: got '9 to 5', allowed such as 09:00-17:00",
     REGION + "hours = '9:00-17:00'": r"region eu, begin: got '9:00', allowed a time such as 09:00",

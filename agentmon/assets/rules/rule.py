@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from agentmon.errors import CatalogueError
 from agentmon.model.capabilities import CAPABILITIES
-from agentmon.model.objectives import Objectives
+from agentmon.model.objectives import Objectives, Owner
 from agentmon.query.promql import Expression
 
 __all__ = ["KINDS", "Alert", "Group", "Record", "Runbook", "Severity"]
@@ -150,6 +150,7 @@ class Alert:
             "severity": self.severity,
             "kind": self.kind,
             "component": self.component,
+            **self._owner(objectives),
             **self.labels,
         }
         asked = "".join(f"&var-{label}={{{{ $labels.{label} }}}}" for label in self.variables)
@@ -161,6 +162,12 @@ class Alert:
             + asked,
         }
         return rule
+
+    def _owner(self, objectives: Objectives) -> dict[str, str]:
+        """Who has to be told, as far as its series do not say it."""
+        owner = objectives.components.get(self.component, Owner())
+        told = {"team": owner.team, "priority": owner.priority}
+        return {k: v for k, v in told.items() if v and k not in self.expression.labels}
 
 
 @dataclass(frozen=True)
