@@ -15,12 +15,13 @@ from tests.assets.routed import lay, routes_test
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "routing.md"
-WHOLE, DEADMAN = (block.text for block in blocks(PAGE, "toml"))
+WHOLE, OWNERS, DEADMAN = (block.text for block in blocks(PAGE, "toml"))
 
 
 def test_what_is_declared_is_understood() -> None:
     """The file of the page has no mistake, and the receiver of the watchdog is found."""
     assert set(parse(WHOLE).regions) == {"eu", "us"}
+    assert parse(WHOLE + OWNERS).components["queue"].team == "support"
     assert routing.tree(parse(DEADMAN)).routes[0].receiver == "deadman"
 
 
