@@ -22,7 +22,7 @@ from agentmon.model.catalogue import facts as f
 from agentmon.model.objectives import Objectives
 from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression
-from agentmon.query.views import Measure, View
+from agentmon.query.views import VIEWS, Measure, View
 
 __all__ = ["dashboard", "expression"]
 
@@ -108,7 +108,7 @@ def _ranked(query: Query, board: Board, most: int) -> tuple[str, str | None]:
     text = expression(query, board)
     if isinstance(query.ask, Expression) or not _labels(query) or "le" in query.ask.by:
         return text, None
-    over = expression(replace(query, window="$__range"), board)
+    over = expression(replace(query, ask=_ranking(query.ask), window="$__range"), board)
     if "[$__range]" not in over:  # a gauge: the present decides
         return f"topk({most}, {text})", None
     ranking = f"topk({most}, {over.replace('[$__range]', '[$__range] @ end()')})"
@@ -117,6 +117,13 @@ def _ranked(query: Query, board: Board, most: int) -> tuple[str, str | None]:
     if not _additive(query.ask.measure):
         return few, None
     return few, f"sum(({text}) unless on ({on}) {ranking}) > 0"
+
+
+def _ranking(view: View) -> View:
+    """What decides which matter: of percentiles the mean, which reads a tenth of the series."""
+    prefix, found, _ = view.name.rpartition("-p")
+    mean = VIEWS.get(f"{prefix}-mean") if found else None
+    return mean if mean is not None and mean.by == view.by else view
 
 
 def _one(text: str, view: View) -> str:

@@ -169,6 +169,19 @@ def test_every_metric_is_on_a_dashboard_or_says_why_not(made: dict[str, dict[str
     assert forgotten == []
 
 
+def test_the_percentiles_of_a_panel_are_of_the_same_few(made: dict[str, dict[str, Any]]) -> None:
+    """Each ranked by itself would show others, and read ten times as much for it."""
+    [shown] = [
+        panel
+        for panel in panels(made["agentmon-agent-details"])
+        if panel["title"] == "Percentiles of the slowest"
+    ]
+    rankings = {target["expr"].partition(" topk(")[2] for target in shown["targets"]}
+    assert len(shown["targets"]) > 1
+    assert len(rankings) == 1
+    assert "_bucket" not in rankings.pop()
+
+
 @boards
 def test_absence_is_not_hidden(board: Board, made: dict[str, dict[str, Any]]) -> None:
     """Nothing recorded is not 0."""
