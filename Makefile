@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 
 # Slow tests that do not mind each other: rules, pages, frameworks in environments of their own.
 APART := tests/assets tests/docs tests/instrumentation
+# Each on a clock of its own; most of the time they wait.
+CHAIN := tests/e2e/test_alert_chain.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full check build anomalies bench bench-peers rules-cost dashboards-cost bench-frameworks mutations soak servers browser pictures clean
@@ -33,7 +35,8 @@ test-full: setup ## Run the slow tests
 	@$(MAKE) --no-print-directory browser || [ "$$CI" != true ]
 	@$(MAKE) --no-print-directory servers || [ "$$CI" != true ]
 	$(PYTHON) -m pytest -m slow -n auto --dist loadfile $(APART)
-	$(PYTHON) -m pytest -m slow $(addprefix --ignore=,$(APART))
+	$(PYTHON) -m pytest -m slow -n auto $(CHAIN)
+	$(PYTHON) -m pytest -m slow $(addprefix --ignore=,$(APART) $(CHAIN))
 
 check: setup ## Check format, lint, import contracts, types and generated files, fastest first
 	$(PYTHON) -m ruff format --check

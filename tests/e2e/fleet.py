@@ -1,20 +1,24 @@
 """
 A small fleet of agents that can be made to fail, run as a program by `test_alert_chain`.
 
-It says where it serves, and then does what each line of its input says: ``break FAULT`` or
-``mend FAULT``. Each fault is of an agent or thing of its own, so that one does not hide another.
+Its arguments are a name and where to serve. It says where it serves, and then does what each line
+of its input says: ``break FAULT`` or ``mend FAULT``. Each fault is of an agent or thing of its own,
+so that one does not hide another.
 """
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import agentmon
 
 REGION, SLOW_S, PAUSE_S = "eu", 0.3, 0.05
+CAPACITY = 600  # of the queue: half a minute of orders
 
 #: What is broken now.
 broken: set[str] = set()
@@ -49,7 +53,7 @@ def writer() -> str:
 
 @agentmon.agent("clerk", team="support", version="1")
 def clerk() -> None:
-    """Falls silent: nobody calls it any more."""
+    """Works in one process only, and is silent when that is gone."""
 
 
 @agentmon.dependency("crm", kind="http")
@@ -98,23 +102,25 @@ def answer() -> None:
     steady()
 
 
-def unless(fault: str, work: Callable[[], object]) -> Callable[[], object]:
-    """Work that is not done while a fault is there."""
+ORDERS: queue.Queue[str] = agentmon.queue(queue.Queue(CAPACITY), name="orders")
 
-    def worked() -> object:
-        return None if fault in broken else work()
 
-    return worked
+def order() -> None:
+    """Puts an order, and takes what waits; nobody takes any while the queue grows."""
+    with suppress(queue.Full):
+        ORDERS.put_nowait("order")
+    while "queue" not in broken and not ORDERS.empty():
+        ORDERS.get_nowait()
 
 
 WORK: tuple[Callable[[], object], ...] = (
     planner,
     writer,
-    unless("silent", clerk),
     seller,
     critic,
     answer,
     hand_over,
+    order,
 )
 
 
@@ -127,19 +133,25 @@ def toil(work: Callable[[], object]) -> None:
             continue
 
 
+def work_of(name: str) -> tuple[Callable[[], object], ...]:
+    """What the process of a name does."""
+    return (*WORK, clerk) if name == "other" else WORK
+
+
 def main() -> None:
     """Serve, work, and listen to what is to be broken."""
+    name, address = sys.argv[1:3]
     agentmon.configure(
-        service=sys.argv[1],
+        service=name,
         region=REGION,
-        serve="127.0.0.1:0",
+        serve=address,
         traces="none",
         failure_logs=False,
         resources=False,
     )
     sys.stdout.write(str(agentmon.endpoint()).removeprefix("http://") + "\n")
     sys.stdout.flush()
-    threads = [threading.Thread(target=toil, args=(work,)) for work in WORK]
+    threads = [threading.Thread(target=toil, args=(work,)) for work in work_of(name)]
     for thread in threads:
         thread.start()
     for line in sys.stdin:

@@ -42,6 +42,9 @@ FAULTS = {
         ("AgentLatencyBurnFast", {"agent": "writer"}, {"eu", "writing"}),
     ],
     "down": [("DependencyAvailabilityBurnFast", {"dependency": "crm"}, {"eu"})],
+    "quality": [("QualityLow", {"agent": "critic"}, {"writing"})],
+    "context": [("ContextLost", {"source": "giver", "target": "taker"}, {"default"})],
+    "queue": [("QueueFilling", {"queue": "orders"}, {"default"})],
 }
 #: Who stays well whatever is broken.
 WELL = ("steady", "seller", "taker")
@@ -63,10 +66,10 @@ class Fleet:
 
 
 @contextmanager
-def fleet(name: str) -> Iterator[Fleet]:
+def fleet(name: str, address: str = "127.0.0.1:0") -> Iterator[Fleet]:
     """A fleet that works until the block ends."""
     with subprocess.Popen(
-        (sys.executable, "-m", "tests.e2e.fleet", name),
+        (sys.executable, "-m", "tests.e2e.fleet", name, address),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -145,7 +148,7 @@ def test_faults_are_told_to_the_right_ones_and_are_over_when_mended(
     prometheus: str, manager: str, tmp_path: Path
 ) -> None:
     """Nothing while all is well; each fault to those it concerns; nothing after the repair."""
-    with everything(prometheus, manager, tmp_path) as (one, other, running, am, told, _):
+    with everything(prometheus, manager, tmp_path) as (one, other, running, am, told, stack):
         # All is well, and nobody is told of anything.
         wait_until(lambda: bool(watchdog(told)), timeout_s=60, what="the watchdog")
         until = time.monotonic() + HEALTHY_S
@@ -204,7 +207,7 @@ def test_faults_are_told_to_the_right_ones_and_are_over_when_mended(
         )
         assert not told.told_of(alertname="AgentmonEscalated", agent="writer")
 
-        # A worker is killed.
+        # A worker is killed, with the only clerk.
         other.process.kill()
         wait_until(
             lambda: (
@@ -213,15 +216,27 @@ def test_faults_are_told_to_the_right_ones_and_are_over_when_mended(
             timeout_s=TOLD_WITHIN_S,
             what="the killed worker",
         )
+        wait_until(
+            lambda: told.told_of(alertname="AgentmonAgentSilent", agent="clerk") == {"support"},
+            timeout_s=TOLD_WITHIN_S,
+            what="the silent agent",
+        )
 
         # All is mended, and all is over.
         one.say("mend", *FAULTS)
+        stack.enter_context(fleet("other", other.address))
 
-        def over() -> bool:
-            left = [each for each in running.firing() if each["component"] != "monitoring"]
-            return all(each["alertname"] == "AgentmonTargetDown" for each in left)
+        def left() -> list[str]:
+            return sorted(
+                each["alertname"]
+                for each in running.firing()
+                if each["alertname"] != "AgentmonWatchdog"
+            )
 
-        wait_until(over, timeout_s=OVER_WITHIN_S, what="the end of the alerts")
+        deadline = time.monotonic() + OVER_WITHIN_S
+        while left():
+            assert time.monotonic() < deadline, f"not over: {left()}"
+            time.sleep(0.2)
 
         def resolved() -> set[str]:
             return {
@@ -232,6 +247,7 @@ def test_faults_are_told_to_the_right_ones_and_are_over_when_mended(
             }
 
         names = {name for expected in FAULTS.values() for name, _, _ in expected}
+        names |= {"TargetDown", "AgentSilent"}
         wait_until(lambda: names <= resolved(), timeout_s=TOLD_WITHIN_S, what="their end be told")
         assert running.failing() == []
 
