@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.anomaly.data import DAY, HOUR
 
-__all__ = ["FORMULAS"]
+__all__ = ["FORMULAS", "Ours"]
 
 Odd = Callable[[int], bool]
 _WEEK: Final = 7 * DAY
@@ -23,7 +23,7 @@ _SIGMAS: Final = 2
 _MARGIN: Final = 0.5
 
 
-class _Ours:
+class Ours:
     """
     What `agentmon.assets.rules.seasonal` records, for each point from which all is known.
 
@@ -65,16 +65,16 @@ class _Ours:
             off = [_off(*each) for each in zip(seen, expected, strict=True)]
             self.windows.append((off, expected, apart_by))
 
-    def z(self, at: int) -> list[float]:
+    def z(self, at: int) -> dict[str, float]:
         """How far off it is, over each window of which that is known."""
-        found = []
-        for off, expected, spread in self.windows:
+        found = {}
+        for over, (off, expected, spread) in zip(("15m", "1h", "3h"), self.windows, strict=True):
             here, usual = off[at], expected[at]
             past = sorted(each for each in off[max(0, at - _WEEK + 1) : at + 1] if each is not None)
             if here is None or usual is None or len(past) < 6 * HOUR:
                 continue
             often = (_quantile(past, 0.95) / 1.645, _quantile(past, 0.05) / -1.645)
-            found.append(here / max(1, *often, (spread[at] or 0) / _unit(usual)))
+            found[over] = here / max(1, *often, (spread[at] or 0) / _unit(usual))
         return found
 
     def odd(self, at: int) -> bool:
@@ -83,11 +83,11 @@ class _Ours:
             return False
         z = self.z(at)
         gone = bool(z) and now < 0.1 * usual and usual >= round(20 / 900, 4)
-        return gone or any(abs(each) > 4 for each in z)  # deviations
+        return gone or any(abs(each) > 4 for each in z.values())  # deviations
 
 
 def _off(seen: float | None, usual: float | None) -> float | None:
-    if seen is None or usual is None or max(seen, usual) < 10:  # calls
+    if seen is None or usual is None or max(seen, usual) < 9.9:  # calls
         return None
     root = math.sqrt(usual + 0.375)
     return (math.sqrt(seen + 0.375) - root) * root * 2 / _unit(usual)
@@ -200,7 +200,7 @@ def _outside(value: float, bands: Sequence[tuple[float, float]]) -> bool:
 
 #: By name: what says of a point of the values whether it is odd.
 FORMULAS: Final[dict[str, Callable[[Sequence[float]], Odd]]] = {
-    "agentmon": lambda values: _Ours(values).odd,
+    "agentmon": lambda values: Ours(values).odd,
     "adaptive": _adaptive,
     "robust": _robust,
 }

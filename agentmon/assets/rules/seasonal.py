@@ -30,7 +30,8 @@ AGO: Final = {"1w": "10050m", "2w": "20130m", "3w": "30210m"}
 _WINDOW: Final = 15 * 60  # seconds
 #: Over which calls are counted, in seconds.
 _WINDOWS: Final = {"15m": _WINDOW, "1h": 3_600, "3h": 10_800}
-_FEWEST: Final = 10  # calls within a window, usual or seen: fewer tell nothing
+#: Calls within a window, usual or seen: fewer than ten tell nothing. Sums may be a bit less.
+_FEWEST: Final = 9.9
 _FEWEST_GONE: Final = 20  # of the shortest window, usual: fewer may be none by chance
 _WEEKS: Final = 2  # that must be known
 _FAR: Final = 4  # deviations
