@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 # Slow tests that do not mind each other: rules, pages, frameworks in environments of their own.
-APART := tests/assets tests/docs tests/instrumentation
+APART := tests/anomaly tests/assets tests/docs tests/instrumentation
 # Each on a clock of its own; most of the time they wait.
 CHAIN := tests/e2e/test_alert_chain.py
 

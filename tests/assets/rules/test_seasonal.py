@@ -15,7 +15,10 @@ from agentmon.model.objectives import Objectives
 from tests.assets.rules.promtool import PROMTOOLS
 from tests.servers.processes import required
 
-pytestmark = [pytest.mark.servers, pytest.mark.parametrize("program", PROMTOOLS)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+#: Three weeks take their time: one case is enough to see that both lines agree.
+both = pytest.mark.parametrize("program", PROMTOOLS)
+newer = pytest.mark.parametrize("program", PROMTOOLS[1:])
 
 STEP = 5  # minutes between values
 HOUR = 60 // STEP
@@ -90,7 +93,7 @@ def fires(program: str, shape: Shape, minutes: Mapping[int, bool], folder: Path)
 ONSET = 2 * WEEK + 30 * HOUR
 
 
-@pytest.mark.slow
+@both
 def test_a_drop_to_zero_fires_within_half_an_hour_and_resolves(
     program: str, tmp_path: Path
 ) -> None:
@@ -106,7 +109,7 @@ def test_a_drop_to_zero_fires_within_half_an_hour_and_resolves(
     fires(program, gone, expected, tmp_path)
 
 
-@pytest.mark.slow
+@newer
 @pytest.mark.parametrize(
     ("then", "firing"),
     [
@@ -124,7 +127,7 @@ def test_what_is_far_from_usual_fires_and_what_is_near_does_not(
     fires(program, after(ONSET, then), {ONSET - 1: False, ONSET + HOUR: firing}, tmp_path)
 
 
-@pytest.mark.slow
+@newer
 def test_an_outage_last_week_is_not_taken_for_usual(program: str, tmp_path: Path) -> None:
     """The median of three weeks leaves one bad week out."""
     start = 3 * WEEK + 30 * HOUR
@@ -132,13 +135,14 @@ def test_an_outage_last_week_is_not_taken_for_usual(program: str, tmp_path: Path
     fires(program, outage, {start + 2 * HOUR: False, start + 5 * HOUR: False}, tmp_path)
 
 
+@newer
 def test_a_series_younger_than_two_weeks_is_silent(program: str, tmp_path: Path) -> None:
     """One week alone says not what is usual."""
     onset = WEEK + 30 * HOUR
     fires(program, after(onset, lambda _: 0), {onset + HOUR: False}, tmp_path)
 
 
-@pytest.mark.slow
+@newer
 def test_an_agent_that_does_next_to_nothing_is_silent(program: str, tmp_path: Path) -> None:
     """Half a call in 15 minutes may as well be none."""
     sparse: Shape = lambda point: 0.0 if point >= ONSET else 0.0003 * usual(point)  # noqa: E731
