@@ -43,7 +43,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Draw the dashboards.")
     parser.add_argument("--folder", type=Path, default=PICTURES, help="where the pictures go")
     parser.add_argument("--desktop", action="store_true", help="draw 1920 pixels wide too")
-    parser.add_argument("--light", action="store_true", help="draw a light theme too")
     parser.add_argument("boards", nargs="*", help="uids of dashboards; all unless told")
     asked = parser.parse_args()
     lacking = [name for name in ("node", "npm", "chromium") if shutil.which(name) is None]
@@ -84,7 +83,7 @@ def main() -> int:
                 str(asked.folder.resolve()),
                 f"{max(1.0, minutes - 1):g}",
                 ",".join(map(str, (LAPTOP, DESKTOP) if asked.desktop else (LAPTOP,))),
-                "dark,light" if asked.light else "dark",
+                "dark,light",
                 *(f"{uid}={height}" for uid, height in heights.items()),
             ],
             cwd=PREVIEW,

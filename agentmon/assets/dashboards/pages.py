@@ -58,6 +58,8 @@ def _page(board: Board) -> str:
 
 ![{board.title}, drawn while the example runs](../images/dashboards/{board.uid}-dark.webp)
 
+[The same in light](../images/dashboards/{board.uid}-light.webp).
+
 It serves `{board.capability}`: {CAPABILITIES[board.capability].means}
 """
     parts = [head]
