@@ -458,6 +458,7 @@ _COST: Final = Board(
                     "useful-tokens",
                     title="What a task costs",
                     width=12,
+                    height=8,
                     columns=(
                         "Cost",
                         "Tasks for 1 of it",

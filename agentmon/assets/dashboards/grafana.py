@@ -324,10 +324,10 @@ def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
     made = _FORMS[each.form](each)
     made = (
         made.title(each.title)
-        .description(each.help)
+        .description(_described(each))
         .datasource(_source())
         .thresholds(_thresholds(each.steps, objectives))
-        .no_value(each.empty or _EMPTY)
+        .no_value(_NO_CELL if _of_columns(each) else each.empty or _EMPTY)
         .max_data_points(_POINTS)
     )
     for target in _targets(each, board):
@@ -360,7 +360,19 @@ def _fixed(colour: str) -> Any:
     return DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})
 
 
+def _of_columns(each: Panel) -> bool:
+    """Whether it is a table with several values in a line, of which one may be absent."""
+    return each.form == "table" and len(each.queries) > 1
+
+
+def _described(each: Panel) -> str:
+    if _of_columns(each) and each.empty:
+        return f"{each.help} Where nothing is shown: {each.empty}."
+    return each.help
+
+
 _EMPTY: Final = "Nothing recorded in this time"
+_NO_CELL: Final = "-"  # Grafana says it in each cell of a table that has none
 
 
 def _source() -> Any:
