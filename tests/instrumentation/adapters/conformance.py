@@ -63,6 +63,13 @@ def _handed(told: Told) -> bool:
     return [end[1:] for end in ends] == [["billing", "completed", 1]] and bool(ends[0][0])
 
 
+def _taken(told: Told) -> bool:
+    """Whether the agent that is handed to is within the handoff, which knows how long it waited."""
+    within = "handoff billing > invoke_agent billing"
+    inside = any(path.endswith(within) for path in told["handoff"]["paths"])
+    return bool(inside and told["handoff"]["accepted"] == 1)
+
+
 def _streamed(told: Told) -> bool:
     seen = told["streamed"]
     ended = _calls(told, "streamed")["model_call", "chat", "ok"] == 1
@@ -145,6 +152,11 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
         "A handoff has its source, its target and its end",
         "handoff",
         _handed,
+    ),
+    "taken": (
+        "The agent that is handed to is within the handoff, which knows how long that waited",
+        "handoff",
+        _taken,
     ),
     "streamed": (
         "A streamed answer lasts to its last chunk, with its tokens",

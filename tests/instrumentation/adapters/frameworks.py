@@ -59,7 +59,11 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         "pydantic_ai_agents.py",
         ("pydantic-ai-slim==2.68.0",),
         ("pydantic-ai-slim==1.107.0",),
-        {"handoff": "It has none: an agent asks another in a tool, whose call is around it."},
+        dict.fromkeys(
+            ("handoff", "taken"),
+            "It has no handoff of its own: an agent asks another in a tool or an output function, "
+            "whose call is around it (https://ai.pydantic.dev/multi-agent-applications/).",
+        ),
     ),
     "agent-framework": Framework(
         "Microsoft Agent Framework",
@@ -85,7 +89,8 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         ("claude-agent-sdk==0.2.126",),
         {
             "own": "Tools run in another process, or in a task of the SDK that does not tell "
-            "which use of a tool it serves.",
+            "which use of a tool it serves "
+            "(https://platform.claude.com/docs/en/api/agent-sdk/python).",
         },
         "claude",
     ),

@@ -143,6 +143,7 @@ def seen(library: str, program: Program) -> dict[str, Any]:
             },
             "waits": waits(recorded),
             "handoffs": handoffs,
+            "accepted": recorded.value("agentmon_handoff_latency_seconds_count") or 0,
             "failed": recorded.value("agentmon_dropped_total", reason="adapter_failed"),
             "open": note.open(),
             "said": note.said,
