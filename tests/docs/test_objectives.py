@@ -33,7 +33,7 @@ def test_the_tables_have_every_key_and_its_default() -> None:
     assert keys.pop("latency") == f"{DEFAULT.latency.threshold:g} s, {DEFAULT.latency.share}"
     for name in set(_PROMISE) - {"latency"}:
         assert keys.pop(name) == str(getattr(DEFAULT, name))
-    elsewhere = {"defaults", "system", *_TABLES, "teams", "receivers", "maintenance"}
+    elsewhere = {"defaults", "system", *_TABLES, "teams", "components", "receivers", "maintenance"}
     assert set(keys) == set(_TOP) - elsewhere
     assert keys["window"] == f"`{Objectives.window}d`"
     assert keys["currency"] == f"`{Objectives.currency}`"

@@ -56,15 +56,15 @@ def test_the_depth_of_a_queue_is_scraped(endpoint: Endpoint, clock: Hands) -> No
 
 def test_the_peak_is_forgotten_after_five_minutes(timed: Recorded, clock: Hands) -> None:
     """What stays in the queue stays in the peak."""
-    inbox = agentmon.queue(queue.Queue[str](), name="inbox")
+    inbox = agentmon.queue(queue.Queue[str](), name="letters")
     for item in "abc":
         inbox.put(item)
     inbox.get()
-    assert timed.value("agentmon_queue_depth_peak", queue="inbox") == 3
+    assert timed.value("agentmon_queue_depth_peak", queue="letters") == 3
     clock.pass_by(400)
-    assert timed.value("agentmon_queue_depth_peak", queue="inbox") == 2
+    assert timed.value("agentmon_queue_depth_peak", queue="letters") == 2
     inbox.get()
-    assert timed.value("agentmon_queue_depth_peak", queue="inbox") == 2
+    assert timed.value("agentmon_queue_depth_peak", queue="letters") == 2
 
 
 @pytest.mark.parametrize("kind", [queue.Queue, queue.LifoQueue, queue.PriorityQueue])
