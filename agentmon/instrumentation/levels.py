@@ -114,7 +114,8 @@ class Ledger:
         return total
 
     def restart(self) -> None:
-        """Another registry is in force from now on."""
+        """Another registry is in force from now on: what is gone by now was never there for it."""
+        self.sweep()
         self._shown.clear()
 
     def show(self, registry: Registry) -> None:

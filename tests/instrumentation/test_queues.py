@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import agentmon
+import agentmon.testing
 from agentmon.testing import Recorded
 from tests.driven import Endpoint
 from tests.instrumentation.hands import Hands, serve_by
@@ -186,3 +187,16 @@ def test_what_is_no_fresh_queue_is_refused() -> None:
             agentmon.queue(wrong, name="inbox")
     with pytest.raises(agentmon.DeclarationError, match="name"):
         agentmon.queue(queue.Queue[int](), name=" ")
+
+
+def test_what_is_gone_before_recording_begins_is_in_no_peak() -> None:
+    """Nobody looked at the queue meanwhile, so nothing had been swept."""
+    gone = agentmon.queue(queue.Queue[str](), name="gone")
+    gone.put("a")
+    gone.put("b")
+    del gone
+    gc.collect()
+    with agentmon.testing.capture() as recorded:
+        later = agentmon.queue(queue.Queue[str](), name="gone")
+        later.put("c")
+        assert recorded.value("agentmon_queue_depth_peak", queue="gone") == 1
