@@ -188,8 +188,9 @@ def _stuck() -> Alert:
 
 
 def _silent() -> Alert:
-    seen = over_time("present_over_time", owner("agent"), "6h")
-    seen = seen.group(("agent", "team", "priority")).top_of(("agent",))
+    # When a process is gone, its facts go before its calls: the owner is who was longest known.
+    seen = over_time("count_over_time", owner("agent"), "6h")
+    seen = seen.max(("agent", "team", "priority")).top_of(("agent",))
     now = recorded(name_of("agent", "calls", "rate5m"), _BY).group(("agent",))
     return Alert(
         name="AgentmonAgentSilent",

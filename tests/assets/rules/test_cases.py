@@ -485,3 +485,12 @@ def test_every_alert_of_agents_capacity_and_operations_has_a_case() -> None:
     """One that nobody put to the test may never fire."""
     groups = [*agents.alerts(), *capacity.alerts(), *operations.alerts()]
     assert {rule.name for group in groups for rule in group.rules} == set(CASES)
+
+
+@pytest.mark.parametrize("program", PROMTOOLS)
+def test_a_silent_agent_has_the_owner_that_was_longest_known(program: str, tmp_path: Path) -> None:
+    """Its facts end with its process, and what it did is still seen for some minutes."""
+    facts = dict.fromkeys(_FACTS, "1x30 stale")
+    series = {**facts, f'{_CALLS}"ok"}}': "0+1x35 stale"}
+    case = CASES["AgentmonAgentSilent"]
+    check(program, "AgentmonAgentSilent", Scenario(series, {0: [], 60: [case.fired]}), tmp_path)
