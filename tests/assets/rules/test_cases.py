@@ -487,10 +487,14 @@ def test_every_alert_of_agents_capacity_and_operations_has_a_case() -> None:
     assert {rule.name for group in groups for rule in group.rules} == set(CASES)
 
 
+@pytest.mark.parametrize("other", ["aaa", "zzz"])
 @pytest.mark.parametrize("program", PROMTOOLS)
-def test_a_silent_agent_has_the_owner_that_was_longest_known(program: str, tmp_path: Path) -> None:
-    """Its facts end with its process, and what it did is still seen for some minutes."""
-    facts = dict.fromkeys(_FACTS, "1x30 stale")
-    series = {**facts, f'{_CALLS}"ok"}}': "0+1x35 stale"}
+def test_a_silent_agent_has_the_owner_that_was_longest_known(
+    program: str, other: str, tmp_path: Path
+) -> None:
+    """Who is known for some minutes only does not become it, whatever the order of names."""
+    facts = dict.fromkeys(_FACTS, "_x5 1x25 stale")
+    briefly = {series.replace("support", other): "1x4 stale" for series in _FACTS}
+    series = {**facts, **briefly, f'{_CALLS}"ok"}}': "0+1x30 stale"}
     case = CASES["AgentmonAgentSilent"]
     check(program, "AgentmonAgentSilent", Scenario(series, {0: [], 60: [case.fired]}), tmp_path)
