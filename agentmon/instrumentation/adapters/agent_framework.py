@@ -1,5 +1,5 @@
 """
-Microsoft's Agent Framework, by middleware that every run is given.
+Microsoft's Agent Framework, by wrapping its runs, and by middleware that every run is given.
 
 Runs are agents, functions are tools, and requests to chat clients are model calls. The run of a
 workflow is one, and what one of its agents sends to another is a handoff.
@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from agentmon.instrumentation.adapters import runs
-from agentmon.instrumentation.adapters.blocks import Block, block
+from agentmon.instrumentation.adapters.blocks import Block, awaited, block
 from agentmon.instrumentation.adapters.client import guarded
 from agentmon.instrumentation.call import CURRENT, IDLE, Call, activate, deactivate
 from agentmon.model.outcome import CANCELLED, INTERRUPTED, OK
@@ -33,7 +33,7 @@ _STEERING: Final = {"MiddlewareTermination": OK, "UserInputRequiredException": I
 
 def wrap(module: Any, patches: Patches) -> None:
     """
-    Give every run of an agent middleware of ours, and look at workflows from outside.
+    Stand around every run of an agent or a workflow, and give it middleware of ours.
 
     Raises:
         TypeError: If streams cannot be followed.
@@ -41,14 +41,6 @@ def wrap(module: Any, patches: Patches) -> None:
     if not hasattr(module.ResponseStream, "with_pull_context_manager"):
         raise TypeError("streams cannot be followed in this version")
     waiting = _Waiting()
-
-    class Agents(module.AgentMiddleware):  # type: ignore[misc]  # not there when types are checked
-        """Stands around the run of an agent."""
-
-        async def process(self, context: Any, call_next: Callable[[], Awaitable[None]]) -> None:
-            name = str(getattr(context.agent, "name", None) or "agent")
-            ours = block(_LIBRARY, "agent", name, handed=guarded(_LIBRARY, waiting.take, name))
-            await _around(ours, context, call_next, _note_run)
 
     class Chats(module.ChatMiddleware):  # type: ignore[misc]  # not there when types are checked
         """Stands around each request to a model."""
@@ -65,16 +57,32 @@ def wrap(module: Any, patches: Patches) -> None:
             ours = block(_LIBRARY, "tool", str(context.function.name))
             await _around(ours, context, call_next, None)
 
-    def run(wrapped: Any, _agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        ours = (Agents(), Chats(), Functions())
-        given = guarded(_LIBRARY, _with, kwargs.get("middleware"), ours)
+    def run(wrapped: Any, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = guarded(_LIBRARY, _with, kwargs.get("middleware"), (Chats(), Functions()))
         if given is not None:
             kwargs["middleware"] = given
-        return wrapped(*args, **kwargs)
+        result = wrapped(*args, **kwargs)
+        if not hasattr(result, "with_cleanup_hook"):
+            return _agent(waiting, agent, result)
+        ours = _agent_block(waiting, agent)
+        if ours is not None:
+            ours.leave()
+            guarded(_LIBRARY, _follow, ours, result, _note_run)
+        return result
 
     patches.wrap(import_module("agent_framework._middleware").AgentMiddlewareLayer, "run", run)
     patches.wrap(module.Workflow, "run", _workflow(waiting))
     patches.wrap(module.WorkflowContext, "add_event", _event(waiting))
+
+
+def _agent_block(waiting: _Waiting, agent: Any) -> Block | None:
+    name = str(getattr(agent, "name", None) or "agent")
+    return block(_LIBRARY, "agent", name, handed=guarded(_LIBRARY, waiting.take, name))
+
+
+async def _agent(waiting: _Waiting, agent: Any, result: Awaitable[Any]) -> Any:
+    """The run of an agent, with the middleware of others within it."""
+    return await awaited(_agent_block(waiting, agent), result, _note_run)
 
 
 def _with(given: Any, ours: tuple[Any, ...]) -> list[Any]:

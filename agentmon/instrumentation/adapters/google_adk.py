@@ -8,7 +8,6 @@ with which the agent that transfers has ended.
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import suppress
 from contextvars import ContextVar
 from importlib import import_module
@@ -45,8 +44,13 @@ def wrap(module: Any, patches: Patches) -> None:
         guarded(_LIBRARY, _register, runner, Plugin, told, patches)
         return _stepped(wrapped(*args, **kwargs), told)
 
+    def work(wrapped: Any, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        context = kwargs.get("parent_context") or args[0]
+        return _worked(wrapped(*args, **kwargs), told, agent, context)
+
     for name in ("run_async", "run_live"):
         patches.wrap(module.Runner, name, run)
+        patches.wrap(import_module("google.adk.agents.base_agent").BaseAgent, name, work)
 
 
 def _register(runner: Any, plugin: Any, told: _Told, patches: Patches) -> None:
@@ -85,6 +89,22 @@ async def _stepped(events: Any, told: _Told) -> AsyncGenerator[Any, None]:
                 guarded(_LIBRARY, told.end_run, invocation, error)
 
 
+async def _worked(events: Any, told: _Told, agent: Any, context: Any) -> AsyncGenerator[Any, None]:
+    """The events of an agent, which has ended when they do: after the callbacks of others."""
+    error: BaseException | None = None
+    try:
+        async for event in events:
+            yield event
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        try:
+            await events.aclose()
+        finally:
+            guarded(_LIBRARY, told.end_agent, agent, context, error)
+
+
 class _Plugin:
     """The callbacks of a plugin; those of ADK take what they are given by name."""
 
@@ -103,18 +123,6 @@ class _Plugin:
         """An agent begins."""
         guarded(_LIBRARY, self.told.begin_agent, agent, callback_context)
 
-    async def after_agent_callback(self, *, agent: Any, callback_context: Any) -> None:
-        """It ended."""
-        _ = agent
-        guarded(_LIBRARY, self.told.end_agent, callback_context)
-
-    async def on_agent_error_callback(
-        self, *, agent: Any, callback_context: Any, error: Exception
-    ) -> None:
-        """It raised."""
-        _ = agent
-        guarded(_LIBRARY, self.told.fail, _AGENT, callback_context, error)
-
     async def before_model_callback(self, *, callback_context: Any, llm_request: Any) -> None:
         """A model is asked."""
         guarded(_LIBRARY, self.told.begin_model, callback_context, llm_request)
@@ -128,7 +136,7 @@ class _Plugin:
     ) -> None:
         """It failed."""
         _ = llm_request
-        guarded(_LIBRARY, self.told.fail, _MODEL, callback_context, error)
+        guarded(_LIBRARY, self.told.fail_model, callback_context, error)
 
     async def before_tool_callback(
         self, *, tool: Any, tool_args: dict[str, Any], tool_context: Any
@@ -173,13 +181,7 @@ class _Told:
     def end_run(self, invocation: str, error: BaseException | None) -> None:
         """Nothing more comes of it."""
         outcome = self._ends.pop((_RUN, invocation), None)
-        if isinstance(error, GeneratorExit | asyncio.CancelledError):
-            outcome = CANCELLED
-        elif error is not None:  # before version 2.13 agents do not tell of it
-            for key in self._runs.within((_RUN, invocation)):
-                if isinstance(key, tuple) and key[0] == _AGENT:
-                    self._runs.end(key, error)
-        self._runs.end((_RUN, invocation), error, outcome)
+        self._runs.end((_RUN, invocation), error, _outcome(error, outcome))
         for key in [key for key in self._ends if key[1] == invocation]:  # type: ignore[index]
             del self._ends[key]
 
@@ -209,22 +211,13 @@ class _Told:
                     above = around
             outer = outer.parent_agent
         key = _key(_AGENT, context)
-        self._runs.begin(key, above, "agent", agent.name, role=_handling(), within=run)
+        self._runs.begin(key, above, "agent", agent.name, within=run)
 
-    def end_agent(self, context: Any) -> None:
-        """An agent ended, well unless this is told while a cancellation is handled."""
-        key = _key(_AGENT, context)
+    def end_agent(self, agent: Any, context: Any, error: BaseException | None) -> None:
+        """Nothing more comes of an agent."""
+        key = _AGENT, context.invocation_id, agent.name, context.branch
         outcome = self._ends.pop(key, None)
-        begun = self._runs.get(key)
-        if isinstance(sys.exc_info()[1], asyncio.CancelledError | GeneratorExit):
-            outcome = CANCELLED if begun is not None and begun.role != _handling() else outcome
-        self._runs.end(key, None, outcome)
-
-    def fail(self, kind: str, context: Any, error: BaseException) -> None:
-        """An agent or the call of a model raised."""
-        key = _key(kind, context)
-        self._ends.pop(key, None)
-        self._runs.end(key, error)
+        self._runs.end(key, error, _outcome(error, outcome))
 
     # ---------------------------------------------------------------- models
 
@@ -257,6 +250,10 @@ class _Told:
         failed = response.error_code and response.content is None
         self._runs.end(key, None, ERROR if failed else None)
 
+    def fail_model(self, context: Any, error: BaseException) -> None:
+        """The call of a model raised."""
+        self._runs.end(_key(_MODEL, context), error)
+
     # ---------------------------------------------------------------- tools
 
     def begin_tool(self, tool: Any, context: Any) -> None:
@@ -277,9 +274,11 @@ def _branch(context: Any) -> str | None:
     return found
 
 
-def _handling() -> str:
-    """Which exception is handled at present."""
-    return str(id(sys.exc_info()[1]))
+def _outcome(error: BaseException | None, said: str | None) -> str | None:
+    """How something ended that was ended by an error, or by what was said within it."""
+    if error is None:
+        return said
+    return CANCELLED if isinstance(error, GeneratorExit | asyncio.CancelledError) else None
 
 
 def _key(kind: str, context: Any) -> tuple[str, ...]:

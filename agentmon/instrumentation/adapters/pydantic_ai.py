@@ -42,9 +42,21 @@ def wrap(module: Any, patches: Patches) -> None:
 
         #: It brings no tools and nothing that a durable engine must know beforehand.
         _safe_at_runtime = True
+        #: The agent whose run is over, and how; the hooks of others after it may still raise.
+        over: tuple[Block, str | None] | None = None
 
         async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
-            return await _around(_agent_block(ctx), handler(), _note_run)
+            ours = _agent_block(ctx)
+            if ours is None:
+                return await handler()
+            try:
+                result = await handler()
+            except BaseException as error:
+                ours.end(error, _put_off(error))
+                raise
+            ours.leave()
+            self.over = ours, guarded(_LIBRARY, _note_run, result)
+            return result
 
         async def wrap_tool_execute(
             self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Any
@@ -94,11 +106,49 @@ def _giving(capability: Callable[[], Any]) -> Any:
 
     def wrapper(wrapped: Any, _agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         ours = guarded(_LIBRARY, capability)
-        if ours is not None:
-            kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), ours]
-        return wrapped(*args, **kwargs)
+        if ours is None:
+            return wrapped(*args, **kwargs)
+        kwargs["capabilities"] = [*(kwargs.get("capabilities") or ()), ours]
+        return _Ending(wrapped(*args, **kwargs), ours)
 
     return wrapper
+
+
+class _Ending:
+    """
+    The context of a run, with which its agent ends.
+
+    Args:
+        theirs: What ``Agent.iter`` gives.
+        ours: The capability that stands around the run.
+    """
+
+    def __init__(self, theirs: Any, ours: Any) -> None:
+        self._theirs = theirs
+        self._ours = ours
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await self._theirs.__aenter__()
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: Any
+    ) -> Any:
+        try:
+            stopped = await self._theirs.__aexit__(kind, raised, trace)
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None if stopped else raised)
+        return stopped
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._ours.over is not None:
+            block, outcome = self._ours.over
+            block.end(error, outcome if error is None else _put_off(error))
 
 
 async def _around(
@@ -110,7 +160,7 @@ async def _around(
     try:
         result = await theirs
     except BaseException as error:
-        ours.end(error, INTERRUPTED if type(error).__name__ in _PUT_OFF else None)
+        ours.end(error, _put_off(error))
         raise
     ours.end(None, None if note is None else guarded(_LIBRARY, note, ours, result))
     return result
@@ -126,7 +176,12 @@ def _model_block(asked: Any) -> Block | None:
     return block(_LIBRARY, "model_call", "chat", detail or "")
 
 
-def _note_run(_ours: Block, result: Any) -> str | None:
+def _put_off(error: BaseException) -> str | None:
+    """Interrupted, where an exception puts off what it ends."""
+    return INTERRUPTED if type(error).__name__ in _PUT_OFF else None
+
+
+def _note_run(result: Any) -> str | None:
     """Interrupted, where a run ended to have tools approved or run elsewhere."""
     output = getattr(result, "output", None)
     return INTERRUPTED if type(output).__name__ == "DeferredToolRequests" else None

@@ -8,12 +8,15 @@ from typing import Any
 
 from agent_framework import (
     Agent,
+    AgentMiddleware,
     BaseChatClient,
+    ChatMiddleware,
     ChatMiddlewareLayer,
     ChatResponse,
     ChatResponseUpdate,
     Content,
     FunctionInvocationLayer,
+    FunctionMiddleware,
     Message,
     ResponseStream,
     tool,
@@ -164,19 +167,46 @@ async def cancelled(note: Note) -> None:
         await asyncio.Event().wait()
         return ""
 
-    task = asyncio.ensure_future(solo(call("wait"), "done", tools=[wait]).run("hello"))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(solo(call("wait"), "done", tools=[wait]).run("hello"), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (solo(call("look", query="x"), "done").run("hello") for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that is handed to waits, and the run is given up; the framework may wait."""
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    @tool(approval_mode="never_require")
+    async def wait() -> str:
+        waiting.set()
+        await go_on.wait()
+        return ""
+
+    more = {"require_per_service_call_history_persistence": True}
+    triage = solo(call("handoff_to_billing"), name="triage", tools=[], **more)
+    billing = solo(call("wait"), "done", name="billing", tools=[wait], **more)
+    builder = HandoffBuilder(name="app", participants=[triage, billing])
+    flow = builder.with_start_agent(triage).build()
+    await note.give_up(flow.run("hello"), waiting, go_on)
+
+
+async def raising_hook(note: Note) -> None:
+    """Middleware raises, before what it stands around and after."""
+    for kind in (AgentMiddleware, ChatMiddleware, FunctionMiddleware):
+        for when in ("before", "after"):
+
+            async def process(_self: Any, _context: Any, call_next: Any, late: Any = when) -> None:
+                if late == "after":
+                    await call_next()
+                raise ValueError(late)
+
+            raising = type("Raising", (kind,), {"process": process})
+            agent = solo(call("look", query="x"), "done", middleware=[raising()])
+            await note.hooked(f"{when} {kind.__name__}", agent.run("hello"))
 
 
 if __name__ == "__main__":
@@ -192,4 +222,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

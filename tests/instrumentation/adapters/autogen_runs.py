@@ -8,9 +8,14 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.conditions import HandoffTermination, TextMentionTermination
+from autogen_agentchat.conditions import (
+    FunctionalTermination,
+    HandoffTermination,
+    TextMentionTermination,
+)
 from autogen_agentchat.teams import RoundRobinGroupChat, Swarm
 from autogen_core import FunctionCall
+from autogen_core.memory import ListMemory
 from autogen_core.models import CreateResult, ModelFamily, RequestUsage
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
@@ -163,19 +168,52 @@ async def cancelled(note: Note) -> None:
         await asyncio.Event().wait()
         return ""
 
-    task = asyncio.create_task(said(solo(call("wait"), "done", tools=[wait])))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(said(solo(call("wait"), "done", tools=[wait])), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (said(solo(call("look", query="x"), "done")) for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that is handed to waits, and the run is given up; the framework may wait."""
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> str:
+        """Wait."""
+        waiting.set()
+        await go_on.wait()
+        return ""
+
+    triage = solo(call("transfer_to_billing"), name="triage", tools=[], handoffs=["billing"])
+    billing = solo(call("wait"), "done", name="billing", tools=[wait])
+    ends = TextMentionTermination("done")
+    team = Swarm([triage, billing], name="app", termination_condition=ends)
+    await note.give_up(said(team), waiting, go_on)
+
+
+class Forgetful(ListMemory):
+    """Raises when an agent wants to remember."""
+
+    async def update_context(self, *_: Any) -> Any:
+        raise ValueError("memory")
+
+
+def _raise(*_: Any) -> Any:
+    raise ValueError("hook")
+
+
+async def raising_hook(note: Note) -> None:
+    """There are no hooks; what an agent or a team is made with raises."""
+    asked = call("look", query="x"), "done"
+    await note.hooked("memory", said(solo(*asked, memory=[Forgetful()])))
+    summary = solo(*asked, tool_call_summary_formatter=_raise, max_tool_iterations=1)
+    await note.hooked("tool_call_summary_formatter", said(summary))
+    ends = FunctionalTermination(_raise)
+    team = RoundRobinGroupChat([solo(*asked)], name="app", termination_condition=ends)
+    await note.hooked("termination_condition", said(team))
 
 
 if __name__ == "__main__":
@@ -191,4 +229,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

@@ -7,7 +7,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, ResultMessage, Transport, query
+from claude_agent_sdk import (
+    ClaudeAgentOptions,
+    ClaudeSDKClient,
+    HookMatcher,
+    ResultMessage,
+    Transport,
+    query,
+)
 
 from tests.instrumentation.adapters.seen import Note, main
 
@@ -109,10 +116,11 @@ class Script(Transport):
         """Nothing more is asked."""
 
 
-async def run(*left: Any) -> str:
+async def run(*left: Any, **options: Any) -> str:
     """The result of a query."""
     said = ""
-    async for message in query(prompt="hello", transport=Script(*left)):
+    given = ClaudeAgentOptions(**options)
+    async for message in query(prompt="hello", options=given, transport=Script(*left)):
         if isinstance(message, ResultMessage):
             said = str(message.result)
     return said
@@ -222,20 +230,40 @@ async def cancelled(note: Note) -> None:
         waiting.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(run(answer(1, use("look")), wait))
-    await waiting.wait()
-    await asyncio.sleep(0)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(run(answer(1, use("look")), wait), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     script = answer(1, use("look")), gave("look"), answer(2, text("done")), done(2)
     note.say(outputs=len(await asyncio.gather(*(run(*script) for _ in range(5)))))
+
+
+async def never_ending(note: Note) -> None:
+    """The subagent that is asked waits without end, and the run is given up."""
+    waiting = asyncio.Event()
+
+    async def wait() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    asked = use("Agent", subagent_type="billing", prompt="?")
+    script = answer(1, asked), answer(1, use("look"), "use_Agent"), wait
+    await note.give_up(run(*script), waiting)
+
+
+async def _raise(*_: Any) -> Any:
+    raise ValueError("hook")
+
+
+async def raising_hook(note: Note) -> None:
+    """A hook raises, of which the command line is told, and goes on or stops."""
+    asks = {"subtype": "hook_callback", "callback_id": "hook_0", "input": {}}
+    hook = {"type": "control_request", "request_id": "r", "request": asks}
+    script = answer(1, use("look")), hook, gave("look"), answer(2, text("done")), done(2)
+    matcher = HookMatcher(hooks=[_raise])
+    for name in ("PreToolUse", "PostToolUse"):
+        await note.hooked(name, run(*script, hooks={name: [matcher]}))
 
 
 if __name__ == "__main__":
@@ -251,4 +279,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

@@ -87,6 +87,21 @@ def _at_once(told: Told) -> bool:
     return calls["agent", "solo", "ok"] == calls["tool", "look", "ok"] == 5
 
 
+def _one_end(told: Told) -> bool:
+    """Whether each run whose hook raises ended once at most, as it did for the program."""
+    return all(
+        still_open == 0 and len(agents) <= 1 and last in ([["error"], []] if raised else [["ok"]])
+        for raised, agents, last, still_open in told["raising_hook"]["said"]["hooks"].values()
+    )
+
+
+def _let_go(told: Told) -> bool:
+    """Whether the agent ended once: cancelled, or well where the framework waited for it."""
+    seen = told["never_ending"]
+    ends = [end for kind, name, end in seen["calls"] if (kind, name) == ("agent", "billing")]
+    return ends == ["ok" if seen["said"].get("waited") else "cancelled"] and seen["open"] == 0
+
+
 def _deaf(told: Told) -> bool:
     kinds = {(kind, name) for kind, name, _ in _calls(told, "removed")}
     return kinds <= {("tool", "own")} and told["removed"]["failed"] == 0
@@ -177,6 +192,16 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
         "A run that is cancelled has the outcome cancelled",
         "cancelled",
         lambda told: _ended(told, "cancelled", "agent", "cancelled"),
+    ),
+    "never_ending": (
+        "An agent that was handed to and does not end has ended with the run that is given up",
+        "never_ending",
+        _let_go,
+    ),
+    "raising_hook": (
+        "A run whose own hook raises ends once, as it did",
+        "raising_hook",
+        _one_end,
     ),
     "at_once": ("Runs at once are each counted, with their tools", "at_once", _at_once),
     "closed": (

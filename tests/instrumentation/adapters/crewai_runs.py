@@ -13,6 +13,13 @@ os.environ.update(CREWAI_TRACING_ENABLED="false", CREWAI_TESTING="true")
 from crewai import LLM, Agent, Crew, Task  # it reads the environment when loaded
 from crewai.flow.flow import Flow, start
 from crewai.flow.human_feedback import human_feedback
+from crewai.hooks import (
+    clear_all_global_hooks,
+    register_after_llm_call_hook,
+    register_after_tool_call_hook,
+    register_before_llm_call_hook,
+    register_before_tool_call_hook,
+)
 from crewai.tools import tool
 
 import agentmon
@@ -161,13 +168,7 @@ async def cancelled(note: Note) -> None:
 
     with scripted() as script:
         script.left = [call("wait"), "done"]
-        task = asyncio.create_task(crew(solo(script, tools=[wait])).akickoff())
-        await waiting.wait()
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            note.say(cancelled=True)
+        await note.give_up(crew(solo(script, tools=[wait])).akickoff(), waiting)
         go_on.set()
 
 
@@ -180,6 +181,56 @@ async def at_once(note: Note) -> None:
             return await kicked(crew(solo(script)))
 
     note.say(outputs=len(await asyncio.gather(*(one() for _ in range(5)))))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that work is delegated to waits, in a thread, and the run is given up."""
+    waiting, loop, go_on = asyncio.Event(), asyncio.get_running_loop(), threading.Event()
+
+    @tool("wait")
+    def wait() -> str:
+        """Wait."""
+        loop.call_soon_threadsafe(waiting.set)
+        go_on.wait(20)
+        return ""
+
+    with scripted() as script:
+        script.left = [
+            call("delegate_work_to_coworker", task="t", context="c", coworker="billing"),
+            call("wait"),
+            "done",
+            "done",
+        ]
+        triage = solo(script, "triage", tools=[], allow_delegation=True)
+        runs = crew(triage, solo(script, "billing", tools=[wait]))
+        await note.give_up(runs.akickoff(), waiting)
+        note.say(open=note.open())
+        go_on.set()
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("hook")
+
+
+async def raising_hook(note: Note) -> None:
+    """Hooks and callbacks raise; of some of them the framework only says so."""
+    for register in (
+        register_before_llm_call_hook,
+        register_after_llm_call_hook,
+        register_before_tool_call_hook,
+        register_after_tool_call_hook,
+    ):
+        register(_raise)
+        try:
+            with scripted() as script:
+                script.left = [call("look", query="x"), "done"]
+                await note.hooked(register.__name__, kicked(crew(solo(script))))
+        finally:
+            clear_all_global_hooks()
+    for name in ("step_callback", "task_callback"):
+        with scripted() as script:
+            script.left = [call("look", query="x"), "done"]
+            await note.hooked(name, kicked(crew(solo(script), **{name: _raise})))
 
 
 if __name__ == "__main__":
@@ -195,4 +246,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

@@ -70,7 +70,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = {
         "agent_framework_runs.py",
         "agent_framework_agents.py",
         ("agent-framework-core==1.23.0", "agent-framework-orchestrations==1.4.0"),
-        ("agent-framework-core==1.9.0", "agent-framework-orchestrations==1.0.1"),
+        ("agent-framework-core==1.11.0", "agent-framework-orchestrations==1.0.1"),
         {},
     ),
     "autogen": Framework(

@@ -192,19 +192,49 @@ async def cancelled(note: Note) -> None:
         return ""
 
     agent = LlmAgent(name="solo", model=Scripted(left=[call("wait"), "done"]), tools=[wait])
-    task = asyncio.create_task(run(agent))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(run(agent), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (run(solo(call("look", query="x"), "done")) for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that is transferred to waits without end, and the run is given up."""
+    waiting = asyncio.Event()
+
+    async def wait() -> str:
+        waiting.set()
+        await asyncio.Event().wait()
+        return ""
+
+    model = Scripted(left=[call("wait"), "done"])
+    billing = LlmAgent(name="billing", model=model, tools=[wait], description="knows bills")
+    triage = LlmAgent(
+        name="triage",
+        model=Scripted(left=[call("transfer_to_agent", agent_name="billing")]),
+        sub_agents=[billing],
+    )
+    await note.give_up(run(triage), waiting)
+
+
+async def raising_hook(note: Note) -> None:
+    """Callbacks of an agent raise, which ends the run."""
+    for name in (
+        "before_agent_callback",
+        "after_agent_callback",
+        "before_model_callback",
+        "after_model_callback",
+        "before_tool_callback",
+        "after_tool_callback",
+    ):
+        await note.hooked(name, run(solo(call("look", query="x"), "done", **{name: _raise})))
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("hook")
 
 
 if __name__ == "__main__":
@@ -221,4 +251,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from langchain.agents import create_agent
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -187,19 +188,62 @@ async def cancelled(note: Note) -> None:
         await asyncio.Event().wait()
         return ""
 
-    task = asyncio.create_task(said(solo(call("wait"), "done", tools=[wait])))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(said(solo(call("wait"), "done", tools=[wait])), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (said(solo(call("look", query="x"), "done")) for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that is handed to waits without end, and the run is given up."""
+    waiting = asyncio.Event()
+
+    async def triage(_state: MessagesState) -> Command[Any]:
+        await asyncio.sleep(0)
+        return Command(goto="billing")
+
+    @tool
+    async def wait() -> str:
+        """Wait."""
+        waiting.set()
+        await asyncio.Event().wait()
+        return ""
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("triage", triage)
+    graph.add_node("billing", solo(call("wait"), "done", name="billing", tools=[wait]))
+    graph.add_edge(START, "triage")
+    await note.give_up(said(graph.compile(name="app")), waiting)
+
+
+class Raising(BaseCallbackHandler):
+    """Raises at one of its callbacks, which ends the run."""
+
+    raise_error = True
+    run_inline = True
+
+    def __init__(self, name: str) -> None:
+        def hook(*_: Any, **__: Any) -> None:
+            raise ValueError(name)
+
+        setattr(self, name, hook)
+
+
+async def raising_hook(note: Note) -> None:
+    """Callbacks of a run raise."""
+    for name in (
+        "on_chain_start",
+        "on_chain_end",
+        "on_chat_model_start",
+        "on_llm_end",
+        "on_tool_start",
+        "on_tool_end",
+    ):
+        agent = solo(call("look", query="x"), "done")
+        await note.hooked(name, agent.ainvoke(ASKED, {"callbacks": [Raising(name)]}))
 
 
 if __name__ == "__main__":
@@ -215,4 +259,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

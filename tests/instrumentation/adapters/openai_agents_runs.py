@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from agents import Agent, Runner, Usage, function_tool, set_trace_processors
+from agents import Agent, RunHooks, Runner, Usage, function_tool, set_trace_processors
 from agents.testing import ScriptedModel, assistant_message, function_call
 
 import agentmon
@@ -134,19 +134,47 @@ async def cancelled(note: Note) -> None:
         await asyncio.Event().wait()
         return ""
 
-    task = asyncio.create_task(said(solo(call("wait"), DONE, tools=[wait])))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(said(solo(call("wait"), DONE, tools=[wait])), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (said(solo(call("look", query="x"), DONE)) for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that is handed to waits without end, and the run is given up."""
+    waiting = asyncio.Event()
+
+    @function_tool
+    async def wait() -> str:
+        """Wait."""
+        waiting.set()
+        await asyncio.Event().wait()
+        return ""
+
+    billing = solo(call("wait"), DONE, name="billing", tools=[wait])
+    triage = solo(call("transfer_to_billing"), name="triage", tools=[], handoffs=[billing])
+    await note.give_up(said(triage), waiting)
+
+
+async def raising_hook(note: Note) -> None:
+    """Hooks of a run raise, which ends it."""
+    for name in ("agent_start", "agent_end", "llm_start", "llm_end", "tool_start", "tool_end"):
+        hooks: RunHooks[Any] = RunHooks()
+        setattr(hooks, f"on_{name}", _raise)
+        agent = solo(call("look", query="x"), DONE)
+        await note.hooked(name, Runner.run(agent, "hello", hooks=hooks))
+    hooks = RunHooks()
+    hooks.on_handoff = _raise  # type: ignore[method-assign]
+    billing = solo(DONE, name="billing")
+    triage = solo(call("transfer_to_billing"), name="triage", tools=[], handoffs=[billing])
+    await note.hooked("handoff", Runner.run(triage, "hello", hooks=hooks))
+
+
+async def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("hook")
 
 
 if __name__ == "__main__":
@@ -163,4 +191,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from pydantic_ai import Agent, ApprovalRequired, DeferredToolRequests, ModelRetry, RunContext
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 from pydantic_ai.usage import RequestUsage
@@ -145,19 +146,50 @@ async def cancelled(note: Note) -> None:
         await asyncio.Event().wait()
         return ""
 
-    task = asyncio.create_task(agent.run("hello"))
-    await waiting.wait()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        note.say(cancelled=True)
+    await note.give_up(agent.run("hello"), waiting)
 
 
 async def at_once(note: Note) -> None:
     """Five runs at once."""
     runs = (solo(call("look", query="x"), "done").run("hello") for _ in range(5))
     note.say(outputs=len(await asyncio.gather(*runs)))
+
+
+async def never_ending(note: Note) -> None:
+    """The agent that another asks waits without end, and the run is given up."""
+    outer, inner = solo(call("ask"), "done"), Agent(scripted(call("wait")), name="billing")
+    waiting = asyncio.Event()
+
+    @inner.tool_plain
+    async def wait() -> str:
+        waiting.set()
+        await asyncio.Event().wait()
+        return ""
+
+    @outer.tool_plain
+    async def ask() -> str:
+        return str((await inner.run("hello")).output)
+
+    await note.give_up(outer.run("hello"), waiting)
+
+
+async def raising_hook(note: Note) -> None:
+    """Hooks of a capability raise, which ends the run."""
+    for name in (
+        "before_run",
+        "after_run",
+        "before_model_request",
+        "after_model_request",
+        "before_tool_execute",
+        "after_tool_execute",
+    ):
+        raising: Any = type("Raising", (AbstractCapability,), {name: _raise})
+        agent = solo(call("look", query="x"), "done", capabilities=[raising()])
+        await note.hooked(name, agent.run("hello"))
+
+
+async def _raise(*_: Any, **__: Any) -> Any:
+    raise ValueError("hook")
 
 
 if __name__ == "__main__":
@@ -173,4 +205,6 @@ if __name__ == "__main__":
         abandoned,
         cancelled,
         at_once,
+        never_ending,
+        raising_hook,
     )

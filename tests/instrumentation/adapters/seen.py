@@ -7,7 +7,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,42 @@ class Note:
     def waits(self) -> int:
         """How many times to a first output were noted by now."""
         return waits(self.recorded)
+
+    async def hooked(self, hook: str, run: Awaitable[Any]) -> None:
+        """Run with a hook that raises: say whether the run did, how its agents and it ended."""
+        before = len(self.recorded.calls())
+        raised = False
+        try:
+            await run
+        except Exception:  # noqa: BLE001  # what the hook raised, or what was made of it
+            raised = True
+        calls = self.recorded.calls()[before:]
+        agents = [call.outcome for call in calls if call.kind == "agent"]
+        runs = [call.outcome for call in calls if call.kind in ("agent", "workflow")]
+        self.said.setdefault("hooks", {})[hook] = [raised, agents, runs[-1:], self.open()]
+
+    async def give_up(
+        self, run: Awaitable[Any], waiting: asyncio.Event, go_on: asyncio.Event | None = None
+    ) -> None:
+        """
+        Cancel a run once it waits.
+
+        Args:
+            run: It.
+            waiting: Set when it waits.
+            go_on: What it waits for; set after a while for a framework that waits for it too.
+        """
+        task = asyncio.ensure_future(run)
+        await waiting.wait()
+        task.cancel()
+        if go_on is not None:
+            await asyncio.wait([task], timeout=0.2)
+            self.say(waited=not task.done())
+            go_on.set()
+        try:
+            await task
+        except asyncio.CancelledError:
+            self.say(cancelled=True)
 
     def open(self) -> float:
         """Calls that were begun and have not ended."""
