@@ -135,7 +135,7 @@ class _Ending:
             raise
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: Any
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: object
     ) -> Any:
         try:
             stopped = await self._theirs.__aexit__(kind, raised, trace)
