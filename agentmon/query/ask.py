@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from agentmon.model.metric import Kind, Metric
 from agentmon.query import promql
 from agentmon.query.promql import FROM_SCRAPE, Expression, Matchers
+from agentmon.query.rates import RATES, Rates, read_over
 
 __all__ = ["Ask"]
 
@@ -77,7 +78,11 @@ class Ask:
         if self._is_native(metric):
             came = self._native("histogram_count", metric, by, chosen)
             return self._native("histogram_sum", metric, by, chosen) / (came > 0)
-        return promql.mean(metric, self.window, by, chosen)
+        rates, names = self._rates(metric, (*by, *chosen)), tuple(by)
+        if rates is not None:
+            came = rates.summed("count", self.window, names, chosen)
+            return rates.summed("sum", self.window, names, chosen) / (came > 0)
+        return promql.mean(metric, self.window, names, chosen)
 
     def quantile(
         self, q: float, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
@@ -86,7 +91,11 @@ class Ask:
         chosen = self.matchers(metric, where)
         if self._is_native(metric):
             return self._native("histogram_quantile", metric, by, chosen, q)
-        return promql.quantile(q, metric, self.window, by, chosen)
+        rates, names = self._rates(metric, (*by, *chosen)), tuple(by)
+        if rates is not None:
+            summed = rates.summed("bucket", self.window, ("le", *names), chosen)
+            return promql.quantile_of(q, summed, names)
+        return promql.quantile(q, metric, self.window, names, chosen)
 
     def share(
         self,
@@ -103,7 +112,11 @@ class Ask:
 
     def distribution(self, metric: Metric) -> Expression:
         """How many values come into each bucket and those below it, for each second."""
-        return promql.buckets(metric, self.window, self.matchers(metric)).sum(("le",))
+        chosen = self.matchers(metric)
+        rates = self._rates(metric, chosen)
+        if rates is not None:
+            return rates.mean("bucket", self.window, ("le",), chosen)
+        return promql.buckets(metric, self.window, chosen).sum(("le",))
 
     def total_time(self, metric: Metric, by: Iterable[str] = ()) -> Expression:
         """How fast the sum of a histogram of durations grows: a share of the time."""
@@ -116,6 +129,11 @@ class Ask:
         """By how much a gauge grew that counts up."""
         selected = promql.gauge(metric, self.matchers(metric))
         return promql.over_time("increase", selected, self.window).max(by)
+
+    def _rates(self, metric: Metric, labels: Iterable[str]) -> Rates | None:
+        """What rules record of a histogram, where the window is long, and the labels are there."""
+        rates = RATES.get(metric.sample) if read_over(self.window) else None
+        return rates if rates is not None and set(labels) <= set(rates.labels) else None
 
     def _is_native(self, metric: Metric) -> bool:
         return self.native and metric.kind is Kind.HISTOGRAM and not metric.edges

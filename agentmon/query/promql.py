@@ -30,6 +30,7 @@ __all__ = [
     "over_time",
     "predicted",
     "quantile",
+    "quantile_of",
     "rate",
     "recorded",
     "sum_of",
@@ -379,8 +380,12 @@ def quantile(
 ) -> Expression:
     """Of a histogram, a quantile of the values that came; buckets are summed before."""
     names = tuple(by)
-    summed = buckets(metric, window, where).sum(("le", *names))
-    return Expression(f"histogram_quantile({number(q)}, {summed.text})", frozenset(names))
+    return quantile_of(q, buckets(metric, window, where).sum(("le", *names)), names)
+
+
+def quantile_of(q: float, summed: Expression, by: Iterable[str]) -> Expression:
+    """A quantile of the values that buckets have counted."""
+    return Expression(f"histogram_quantile({number(q)}, {summed.text})", frozenset(by))
 
 
 def within(

@@ -32,6 +32,7 @@ from agentmon.model import catalogue
 from agentmon.model.buckets import EDGES_S
 from agentmon.model.metric import Kind, Metric
 from agentmon.model.objectives import Objectives
+from agentmon.query.rates import RATES
 from tests.bench.table import markdown, replace, where
 from tests.servers.processes import _prometheus, _serving, required
 
@@ -43,9 +44,9 @@ _EVERY_S: Final = 300
 _BATCH_S: Final = 3600
 #: As many queries as a browser has connections to one server.
 _AT_ONCE: Final = 6
-#: A point for each half-hour, as Grafana makes of a week and of 300 points at most.
-_STEP_S: Final = 1800
-_WINDOWS: Final = {"$__rate_interval": "1815s", "$__range": f"{_DAYS}d", "$__interval": "30m"}
+#: How far apart the points of a week are, by how many there are at most, as Grafana rounds it.
+_STEPS_S: Final = {300: 1800, 150: 3600}
+_SCRAPE_S: Final = 15
 #: How many of a thing there are, whatever the number of agents.
 _FEW: Final = {
     "tool": 50,
@@ -110,26 +111,46 @@ def _names(metric: Metric) -> Iterator[tuple[str, dict[str, str], float]]:
     yield f"{metric.sample}_sum", {}, 2.0
 
 
-def _series(agents: int) -> Iterator[tuple[dict[str, str], float]]:
-    """All series of the fleet: labels, and by how much they grow a second; 0 if they stand."""
+def _series(agents: int) -> Iterator[tuple[dict[str, str], float, float]]:
+    """All series of the fleet: labels, by how much they grow a second, and what they stand at."""
     around = {"job": "agentmon", "instance": "a:9464", "service": "fleet", "region": "eu"}
     for metric in catalogue.CATALOGUE:
         found = set()
         for n in range(agents):
-            of = {
-                name: _OF_AGENTS[name].format(n if name != "target" else (n + 1) % agents)
-                if name in _OF_AGENTS
-                else f"{name}{n % _FEW.get(name, 1)}"
-                for name in metric.label_names
-                if name not in _EACH
-            }
+            of = {name: _named(name, n, agents) for name in metric.label_names if name not in _EACH}
             several = [name for name in metric.label_names if name in _EACH]
             for values in itertools.product(*(_EACH[name] for name in several)):
                 found.add(tuple((of | dict(zip(several, values, strict=True))).items()))
         for labels in sorted(found):
             for name, more, part in _names(metric):
                 grows = part * 0.1 if metric.kind in (Kind.COUNTER, Kind.HISTOGRAM) else 0.0
-                yield {"__name__": name, **dict(labels), **more, **around}, grows
+                yield {"__name__": name, **dict(labels), **more, **around}, grows, 5.0
+    yield from _recorded(agents)
+
+
+def _recorded(agents: int) -> Iterator[tuple[dict[str, str], float, float]]:
+    """What rules record of durations, from which percentiles are made."""
+    for rates in RATES.values():
+        found = {
+            tuple(
+                (name, _named(name, n, agents))
+                for name in rates.labels
+                if name not in ("service", "region")
+            )
+            for n in range(agents)
+        }
+        for labels in sorted(found):
+            for name, more, part in _names(rates.metric):
+                of_it = name.removeprefix(f"{rates.metric.sample}_")
+                kept = {**dict(labels), **more, "service": "fleet", "region": "eu"}
+                yield {"__name__": rates.name(of_it), **kept}, 0.0, part * 0.1
+
+
+def _named(label: str, n: int, agents: int) -> str:
+    """What the n-th of so many agents has for a label."""
+    if label in _OF_AGENTS:
+        return _OF_AGENTS[label].format(n if label != "target" else (n + 1) % agents)
+    return f"{label}{n % _FEW.get(label, 1)}"
 
 
 def _varint(number: int) -> bytes:
@@ -154,22 +175,22 @@ def _labels(labels: dict[str, str]) -> bytes:
 
 def _write(url: str, agents: int, end: float) -> int:
     """A week of history, an hour at a time, as Prometheus's remote write has it."""
-    every = [(_labels(labels), grows) for labels, grows in _series(agents)]
-    speeds = np.array([grows for _, grows in every])
+    every = [(_labels(labels), grows, level) for labels, grows, level in _series(agents)]
+    speeds = np.array([grows for _, grows, _ in every])
+    levels = np.array([level for _, _, level in every])
     per = _BATCH_S // _EVERY_S
     begin = int(end) - _DAYS * _DAY_S
     for hour in range(begin, int(end), _BATCH_S):
         times = hour + _EVERY_S * np.arange(1, per + 1)
-        values = np.where(
-            speeds[:, None] > 0, speeds[:, None] * (times - begin + _DAY_S)[None, :], 5.0
-        )
+        grown = speeds[:, None] * (times - begin + _DAY_S)[None, :]
+        values = np.where(speeds[:, None] > 0, grown, levels[:, None])
         samples = np.empty((len(every), per, 18), np.uint8)
         samples[:, :, 0:3] = (0x12, 16, 0x09)
         samples[:, :, 3:11] = values.astype("<f8").view(np.uint8).reshape(len(every), per, 8)
         for n, at in enumerate(times):
             samples[:, n, 11:] = np.frombuffer(b"\x10" + _varint(int(at) * 1000), np.uint8)
         body = b"".join(
-            _field(0x0A, head + samples[n].tobytes()) for n, (head, _) in enumerate(every)
+            _field(0x0A, head + samples[n].tobytes()) for n, (head, _, _) in enumerate(every)
         )
         # Snappy allows what is not compressed: one literal.
         packed = _varint(len(body)) + b"\xfc" + struct.pack("<I", len(body) - 1) + body
@@ -215,8 +236,13 @@ def _panels(board: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bool]]:
 
 def _asked(url: str, target: dict[str, Any], end: float) -> tuple[float, int]:
     """How long a query takes, and how many samples Prometheus reads for it."""
-    text = target["expr"]
-    for name, window in _WINDOWS.items():
+    text, step_s = target["expr"], _STEPS_S[target["points"]]
+    windows = {
+        "$__rate_interval": f"{step_s + _SCRAPE_S}s",
+        "$__range": f"{_DAYS}d",
+        "$__interval": f"{step_s}s",
+    }
+    for name, window in windows.items():
         text = text.replace(name, window)
     for name in ("service", "region", "team", "tier", "agent", "workflow", "model", "version"):
         text = text.replace(f"${name}", ".*")
@@ -225,7 +251,7 @@ def _asked(url: str, target: dict[str, Any], end: float) -> tuple[float, int]:
     else:
         begin = end - _DAYS * _DAY_S
         path, asked = "query_range", {"start": f"{begin:.0f}", "end": f"{end:.0f}"}
-        asked["step"] = f"{_STEP_S}"
+        asked["step"] = f"{step_s}"
     begun = time.perf_counter()
     body = urlencode({"query": text, "stats": "all", **asked}).encode()
     with urlopen(Request(f"{url}/api/v1/{path}", body)) as reply:
@@ -254,7 +280,7 @@ def measure(agents: int) -> tuple[int, list[Load]]:
     with history(agents, end) as (url, series):
         for board in BOARDS:
             every = [
-                (panel["title"], target, first)
+                (panel["title"], {**target, "points": panel["maxDataPoints"]}, first)
                 for panel, first in _panels(boards[board.uid])
                 for target in panel.get("targets", [])
             ]

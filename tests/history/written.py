@@ -105,7 +105,7 @@ def lines(fleet: Fleet) -> Iterator[str]:
             at_all = short
             if name in _BY_RULES and (not name.endswith("_bucket") or _QUICK in labels):
                 at_all = long
-            elif name in _COMPARED:
+            elif name in _BY_RULES or name in _COMPARED:
                 at_all = twice
             points = ((at, last - speed * (end - at)) for at in at_all)
             yield from told(name, labels, points)

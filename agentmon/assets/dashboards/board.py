@@ -7,14 +7,14 @@ variables are decided here, once, so that eighteen dashboards read as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from agentmon.errors import CatalogueError
 from agentmon.model.capabilities import CAPABILITIES
 from agentmon.model.objectives import Promise
-from agentmon.query.promql import Expression
+from agentmon.query.promql import Expression, Matchers
 from agentmon.query.views import VIEWS, Measure, View
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Row",
     "Step",
     "Variable",
+    "chosen",
     "panel",
 ]
 
@@ -207,6 +208,11 @@ class Board:
     def panels(self) -> tuple[Panel, ...]:
         """All panels, in order."""
         return tuple(panel for row in self.rows for panel in row.panels)
+
+
+def chosen(variables: Iterable[str]) -> Matchers:
+    """What the reader has chosen of some variables."""
+    return {name: ("=~", f"${name}") for name in variables}
 
 
 def panel(

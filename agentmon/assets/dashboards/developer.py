@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, chosen, panel
 from agentmon.assets.dashboards.colours import (
     CHEAP,
     FEWER,
@@ -18,8 +18,9 @@ from agentmon.assets.dashboards.colours import (
     at_most,
 )
 from agentmon.model import catalogue
+from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression
-from agentmon.query.views import Measure
+from agentmon.query.views import VIEWS, Measure
 
 __all__ = ["BOARDS"]
 
@@ -47,8 +48,9 @@ def _by_version(title: str, help_text: str, asked: str, measure: Measure, width:
 
 _WHERE: Final = 'agent=~"$agent", region=~"$region", service=~"$service"'
 _P90: Final = (
-    "histogram_quantile(0.9, sum by (le, agent) (rate("
-    f"agentmon_agent_duration_seconds_bucket{{{_WHERE}}}[$__rate_interval])))"
+    VIEWS["agent-p90"]
+    .expression(Ask("$__rate_interval", chosen(("agent", "region", "service"))))
+    .text
 )
 _ENDED: Final = (
     f'sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"ok|error|timeout"}}'

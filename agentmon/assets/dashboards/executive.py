@@ -6,20 +6,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.dashboards.board import Board, Panel, Query, Row, Step, panel
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, Step, chosen, panel
 from agentmon.assets.dashboards.colours import CHEAP, CONTENT, MORE, NONE, at_least, at_most
+from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression, Matchers, over_time, predicted, recorded
-from agentmon.query.views import Measure
+from agentmon.query.views import VIEWS, Measure
 
 __all__ = ["BOARDS"]
 
 _SCOPE: Final = ("service", "region")
 _SIX_HOURS: Final = 350  # samples of a record
 _HEALTH: Final = "health_monitoring."
-_BUCKETS: Final = (
-    'agentmon_agent_duration_seconds_bucket{agent=~"$agent", region=~"$region", '
-    'service=~"$service"}'
+_P90: Final = (
+    VIEWS["agent-p90"]
+    .expression(Ask("$__rate_interval", chosen(("agent", "region", "service"))))
+    .text
 )
+_P90_AGO: Final = _P90.replace("]", "] offset 1w")
 
 
 def _firing(severity: str) -> Expression:
@@ -379,10 +382,7 @@ _PERFORMANCE: Final = Board(
                     (
                         Query(
                             Expression(
-                                "histogram_quantile(0.9, sum by (le, agent) (rate("
-                                f"{_BUCKETS}[$__rate_interval]))) / histogram_quantile(0.9, "
-                                f"sum by (le, agent) (rate({_BUCKETS}[$__rate_interval] offset "
-                                "1w)))",
+                                f"{_P90} / {_P90_AGO}",
                                 frozenset({"agent"}),
                             ),
                             "{{agent}}",

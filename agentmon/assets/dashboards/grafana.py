@@ -16,12 +16,14 @@ from agentmon.assets.dashboards.board import (
     Query,
     Row,
     Step,
+    chosen,
 )
 from agentmon.errors import ConfigError
 from agentmon.model.catalogue import facts as f
 from agentmon.model.objectives import Objectives
 from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression
+from agentmon.query.rates import EVERY, asked_in
 from agentmon.query.views import VIEWS, Measure, View
 
 __all__ = ["dashboard", "expression"]
@@ -73,9 +75,7 @@ def expression(query: Query, board: Board) -> str:
     """What a panel asks, with the variables of its dashboard."""
     if isinstance(query.ask, Expression):
         return query.ask.text
-    where: dict[str, Any] = {
-        name: ("=~", f"${name}") for name in board.variables if name in VARIABLES
-    }
+    where = chosen(name for name in board.variables if name in VARIABLES)
     made = query.ask.expression(Ask(query.window, where))
     if query.by is not None:
         made = made.sum(query.by)
@@ -306,6 +306,8 @@ class _RowPanel:
 
 #: How many points a line has at most; each costs the server a look at every series.
 _POINTS: Final = 300
+#: The same of what rules record of durations, which has a series for each edge.
+_FEW_POINTS: Final = 150
 
 
 def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
@@ -332,6 +334,8 @@ def _panel(each: Panel, board: Board, objectives: Objectives) -> Any:
     )
     for target in _targets(each, board):
         made = made.with_target(target)
+    if any(asked_in(expression(query, board)) for query in each.queries):
+        made = made.interval(EVERY).max_data_points(_FEW_POINTS)
     if each.form == "table":  # a unit would be that of all columns, names too: titles say it
         made = _as_table(made, each, objectives)
     else:

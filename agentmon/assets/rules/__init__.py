@@ -7,6 +7,7 @@ from agentmon.assets.rules import (
     burn,
     capacity,
     coordination,
+    durations,
     levels,
     monitoring,
     operations,
@@ -26,6 +27,7 @@ def record_groups(objectives: Objectives) -> list[Group]:
     """The recording rules, in the order in which they build on each other."""
     return [
         *levels.records(objectives),
+        *durations.records(),
         *seasonal.records(),
         *trends.records(),
         *work.records(),

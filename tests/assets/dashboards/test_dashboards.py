@@ -182,6 +182,21 @@ def test_the_percentiles_of_a_panel_are_of_the_same_few(made: dict[str, dict[str
     assert "_bucket" not in rankings.pop()
 
 
+def test_percentiles_over_time_are_of_what_is_recorded(made: dict[str, dict[str, Any]]) -> None:
+    """And have no more points than are recorded; what is scraped would be a hundred times more."""
+    shown = [
+        (panel, target["expr"])
+        for board in made.values()
+        for panel in panels(board)
+        for target in panel.get("targets", [])
+        if "agentmon_agent_duration_seconds_bucket" in target["expr"]
+    ]
+    assert len(shown) > 10
+    for panel, text in shown:
+        assert "agent:agentmon_agent_duration_seconds_bucket:rate5m" in text
+        assert (panel["interval"], panel["maxDataPoints"]) == ("5m", 150)
+
+
 @boards
 def test_absence_is_not_hidden(board: Board, made: dict[str, dict[str, Any]]) -> None:
     """Nothing recorded is not 0."""
