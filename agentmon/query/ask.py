@@ -112,11 +112,7 @@ class Ask:
 
     def distribution(self, metric: Metric) -> Expression:
         """How many values come into each bucket and those below it, for each second."""
-        chosen = self.matchers(metric)
-        rates = self._rates(metric, chosen)
-        if rates is not None:
-            return rates.mean("bucket", self.window, ("le",), chosen)
-        return promql.buckets(metric, self.window, chosen).sum(("le",))
+        return promql.buckets(metric, self.window, self.matchers(metric)).sum(("le",))
 
     def total_time(self, metric: Metric, by: Iterable[str] = ()) -> Expression:
         """How fast the sum of a histogram of durations grows: a share of the time."""

@@ -48,15 +48,9 @@ class Rates(NamedTuple):
 
     def summed(self, part: str, window: str, by: tuple[str, ...], where: Matchers) -> Expression:
         """Its points within a window, added up: of each region as much as it counted."""
-        return over_time("sum_over_time", self._points(part, where), window).sum(by)
-
-    def mean(self, part: str, window: str, by: tuple[str, ...], where: Matchers) -> Expression:
-        """How fast it grows, for each second, on average over a window."""
-        return over_time("avg_over_time", self._points(part, where), window).sum(by)
-
-    def _points(self, part: str, where: Matchers) -> Expression:
         labels = (*self.labels, "le") if part == "bucket" else self.labels
-        return recorded(self.name(part), labels, where)
+        points = recorded(self.name(part), labels, where)
+        return over_time("sum_over_time", points, window).sum(by)
 
 
 def _of(metric: Metric, level: str, *labels: str) -> tuple[str, Rates]:
@@ -81,6 +75,7 @@ RATES: Final[dict[str, Rates]] = dict(
         ),
         _of(catalogue.OPERATIONS["handoff"].duration, "handoff", "source", "target"),
         _of(coordination.HANDOFF_LATENCY, "handoff", "source", "target"),
+        _of(coordination.ESCALATION_WAIT, "escalation", "level"),
         _of(work.TASK_DURATION, "task", "task", "agent"),
         _of(work.TASK_FIRST_OUTPUT, "task", "task", "agent"),
     )

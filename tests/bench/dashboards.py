@@ -315,7 +315,7 @@ def _table(measured: dict[int, tuple[int, list[Load]]]) -> str:
 def main() -> None:
     """Measure, print, and write if asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.dashboards", description=__doc__)
-    parser.add_argument("--agents", type=int, nargs="+", default=[10, 100, 500])
+    parser.add_argument("--agents", type=int, nargs="+", default=[10, 100])
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCUMENT.name}")
     options = parser.parse_args()
     measured = {agents: measure(agents) for agents in options.agents}
