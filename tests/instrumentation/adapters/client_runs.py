@@ -139,6 +139,8 @@ class Anthropic:
         common: Any = {"base_url": url, "api_key": "k", "timeout": timeout, "max_retries": 0}
         self.plain = anthropic.Anthropic(**common)
         self.other = anthropic.AsyncAnthropic(**common)
+        there: Any = {"region": "r", "project_id": "p", "access_token": "t"}
+        self.vertex = anthropic.AnthropicVertex(base_url=url, max_retries=0, **there)
         self.asked: Any = {"messages": HELLO, "max_tokens": 100}
 
     def ask(self, model: str) -> str:
@@ -162,6 +164,13 @@ class Anthropic:
 
     def more_helper(self) -> None:
         with self.plain.messages.stream(model="good", **self.asked) as stream:
+            assert stream.get_final_text() == "Hello there."
+
+    def more_vertex(self) -> None:
+        assert self.vertex.messages.create(model="good", **self.asked).content[0].text
+
+    def more_vertex_stream(self) -> None:
+        with self.vertex.messages.stream(model="good", **self.asked) as stream:
             assert stream.get_final_text() == "Hello there."
 
 

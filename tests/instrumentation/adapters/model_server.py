@@ -132,6 +132,11 @@ def models() -> Iterator[Models]:
         server.server_close()
 
 
+def _is_anthropic(path: str) -> bool:
+    """Messages, as Anthropic serves them and as Vertex does."""
+    return path.endswith("/messages") or "/publishers/anthropic/" in path
+
+
 def _embedded(path: str) -> Event:
     if path.endswith("/embeddings"):
         data = [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]
@@ -158,7 +163,7 @@ def _answered(path: str, model: str) -> Event:
         }
     if path.endswith("/responses"):
         return _response(model, "failed" if model == "failing" else "completed", text)
-    if path.endswith("/messages"):
+    if _is_anthropic(path):
         return _message(model, [{"type": "text", "text": text}], "end_turn", _MESSAGE_USAGE)
     return _candidates(model, text, finishReason="STOP", usage=_GEMINI_USAGE)
 
@@ -221,7 +226,7 @@ def _events(path: str, model: str, body: Event) -> Iterator[Event]:
             }
         status = "failed" if model == "failing" else "completed"
         yield {"type": f"response.{status}", "response": _response(model, status, "".join(_WORDS))}
-    elif path.endswith("/messages"):
+    elif _is_anthropic(path):
         begun = {**_MESSAGE_USAGE, "output_tokens": 1, "output_tokens_details": None}
         yield {"type": "message_start", "message": _message(model, [], None, begun)}
         yield {

@@ -252,6 +252,18 @@ def test_other_ways_to_ask_are_one_call_with_its_tokens_too(
     assert recorded(name, version)[program]["tokens"] == tokens(name)
 
 
+@every_version
+@pytest.mark.parametrize("program", ["more_vertex", "more_vertex_stream"])
+def test_a_model_that_another_provider_serves_is_of_that_provider(
+    version: str, program: str
+) -> None:
+    """Vertex is asked at another path, by a client of its own."""
+    seen = recorded("anthropic", version)[program]
+    assert calls("anthropic", version, program) == [("model_call", "chat", "ok")]
+    assert [each[1:3] for each in seen["labelled"]] == [["good", "gcp.vertex_ai"]]
+    assert seen["tokens"] == tokens("anthropic")
+
+
 @pytest.mark.parametrize(
     ("name", "version"), [each for each in PACKAGES if each[0] not in ("responses", "anthropic")]
 )
