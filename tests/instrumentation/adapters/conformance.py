@@ -139,6 +139,11 @@ QUESTIONS: Final[dict[str, tuple[str, str, Callable[[Told], bool]]]] = {
         "plain",
         lambda told: told["plain"]["tokens"] == {"input": 20, "output": 10},
     ),
+    "cost": (
+        "What its tokens cost is counted, once",
+        "plain",
+        lambda told: round(told["plain"]["cost"], 9) == 0.04,  # 20 in, 10 out
+    ),
     "failing_tool": ("A tool that fails is an error", "failing_tool", _failed_tool),
     "retried_tool": (
         "A tool that is called again is two calls, and its agent is well",

@@ -18,6 +18,7 @@ from agentmon.instrumentation.classify import Classifier
 from agentmon.instrumentation.owned import OwnedSpans
 from agentmon.instrumentation.spending import Spending
 from agentmon.model.catalogue.operations import MODEL_FIRST_OUTPUT
+from agentmon.model.prices import Price, PriceTable
 from agentmon.model.snapshot import HistogramState
 from agentmon.testing import Recorded, _KeepingRegistry
 from agentmon.tracing.span import LightSpan
@@ -28,6 +29,14 @@ __all__ = ["Note", "main"]
 Program = Callable[["Note"], Coroutine[Any, Any, None]]
 
 KINDS = ("workflow", "agent", "tool", "model", "handoff")
+
+
+class _AnyModel(dict[str, Price]):
+    """A token of input is a thousandth of the currency, one of output two, whatever the model."""
+
+    def get(self, *_: Any) -> Price:  # type: ignore[override]  # nothing else is asked of it
+        """The price of a model."""
+        return Price(10**9, 2 * 10**9, 10**9, 10**9, 2 * 10**9)
 
 
 class Note:
@@ -129,7 +138,7 @@ def recording() -> Iterator[tuple[Recorded, list[LightSpan]]]:
         Classifier(),
         OwnedSpans(pipeline),
         mode=DETAILS,
-        spending=Spending(registry, None),
+        spending=Spending(registry, PriceTable("test", "USD", _AnyModel())),
     )
     try:
         yield Recorded(registry), spans
@@ -177,6 +186,7 @@ def seen(library: str, program: Program) -> dict[str, Any]:
                 each: recorded.value("agentmon_model_tokens_total", token_type=each)
                 for each in ("input", "output")
             },
+            "cost": recorded.value("agentmon_cost_total"),
             "waits": waits(recorded),
             "handoffs": handoffs,
             "accepted": recorded.value("agentmon_handoff_latency_seconds_count") or 0,
