@@ -58,6 +58,11 @@ class Ask:
         """The present value of a gauge, summed."""
         return promql.gauge(metric, self.matchers(metric, where)).sum(by)
 
+    def told(self, metric: Metric, by: Iterable[str] = ()) -> Expression:
+        """The present value of a gauge that several processes may tell alike: each counts once."""
+        one_each = promql.gauge(metric, self.matchers(metric)).max(metric.label_names)
+        return one_each.sum(by)
+
     def largest(
         self, metric: Metric, by: Iterable[str] = (), where: Matchers | None = None
     ) -> Expression:

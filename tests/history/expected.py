@@ -176,6 +176,19 @@ def _now(metric: Metric) -> View:
     return lambda asked: asked.summed(_level(asked), metric)
 
 
+def _told(metric: Metric) -> View:
+    """What several processes tell alike is one thing."""
+
+    def view(asked: Asked) -> Answer:
+        found: dict[Key, float] = {}
+        for key, each in asked.groups(metric, metric.label_names, {}).items():
+            kept = frozenset((name, value) for name, value in key if name in asked.by)
+            found[kept] = found.get(kept, 0.0) + max(map(_level(asked), each))
+        return found
+
+    return view
+
+
 def _most(metric: Metric) -> View:
     def view(asked: Asked) -> Answer:
         groups = asked.groups(metric, asked.by, {})
@@ -433,7 +446,7 @@ EXPECTED: Final[dict[str, View]] = {
     "backup-runs": _grown(f.BACKUPS),
     "backup-size": _most(f.BACKUP_SIZE),
     "backup-duration": _most(f.BACKUP_DURATION),
-    "security-findings": _now(f.SECURITY_FINDINGS),
+    "security-findings": _told(f.SECURITY_FINDINGS),
     "security-scans": _most(f.SECURITY_SCAN),
     "certificates": _least(f.CERTIFICATE_EXPIRES),
     "endpoint-certificates": _least(o.CERTIFICATE_EXPIRY),
@@ -451,8 +464,8 @@ EXPECTED: Final[dict[str, View]] = {
     "test-runs": _most(f.TEST_RUN),
     "complexity": _most(f.CODE_COMPLEXITY),
     "maintainability": _least(f.CODE_MAINTAINABILITY),
-    "code-findings": _now(f.CODE_FINDINGS),
-    "code-rules": _now(f.CODE_FINDINGS),
+    "code-findings": _told(f.CODE_FINDINGS),
+    "code-rules": _told(f.CODE_FINDINGS),
     "evaluation-runs": _most(f.EVALUATION_RUN),
     # agentmon itself
     "dropped": _rate(o.DROPPED),
