@@ -113,7 +113,7 @@ def _asked(chosen: argparse.Namespace, view: View) -> int:
     elif chosen.format == "csv":
         _csv(view, rows)
     else:
-        _table(view, rows)
+        _table(view, rows, of_rules=":agentmon_" in expression.text)
     return 0
 
 
@@ -184,10 +184,12 @@ def _csv(view: View, rows: Sequence[Row]) -> None:
         writer.writerow([*(row.labels.get(label, "") for label in view.by), repr(row.value)])
 
 
-def _table(view: View, rows: Sequence[Row]) -> None:
+def _table(view: View, rows: Sequence[Row], *, of_rules: bool) -> None:
     print(view.question)
     if not rows:
         print("\nThe server has nothing to answer with: nothing was recorded in this window.")
+        if of_rules:
+            print("The answer is read from what the shipped rules record: are they loaded?")
         return
     lines = [
         [*(plain(row.labels.get(label, "")) or "-" for label in view.by), _said(view, row.value)]

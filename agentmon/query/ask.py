@@ -83,7 +83,8 @@ class Ask:
         if self._is_native(metric):
             came = self._native("histogram_count", metric, by, chosen)
             return self._native("histogram_sum", metric, by, chosen) / (came > 0)
-        rates, names = self._rates(metric, (*by, *chosen)), tuple(by)
+        names = tuple(by)
+        rates = self._rates(metric, (*names, *chosen))
         if rates is not None:
             came = rates.summed("count", self.window, names, chosen)
             return rates.summed("sum", self.window, names, chosen) / (came > 0)
@@ -96,7 +97,8 @@ class Ask:
         chosen = self.matchers(metric, where)
         if self._is_native(metric):
             return self._native("histogram_quantile", metric, by, chosen, q)
-        rates, names = self._rates(metric, (*by, *chosen)), tuple(by)
+        names = tuple(by)
+        rates = self._rates(metric, (*names, *chosen))
         if rates is not None:
             summed = rates.summed("bucket", self.window, ("le", *names), chosen)
             return promql.quantile_of(q, summed, names)

@@ -127,6 +127,10 @@ def test_what_is_asked_of_a_real_server_is_what_was_recorded(
         assert main(share) == 0
         assert capsys.readouterr().out.splitlines()[-1].split() == ["triage", "75.0", "%"]
         assert main([*share[:-1], "agent=nobody"]) == 0
-        assert "nothing was recorded" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "nothing was recorded" in told
+        assert "rules" not in told
+        assert main(["ask", "agent-p90", "--url", server.url, "--window", "1h"]) == 0
+        assert "rules record: are they loaded?" in capsys.readouterr().out
     finally:
         agentmon.shutdown()

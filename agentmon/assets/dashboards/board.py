@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from agentmon.errors import CatalogueError
 from agentmon.model.capabilities import CAPABILITIES
 from agentmon.model.objectives import Promise
+from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression, Matchers
 from agentmon.query.views import VIEWS, Measure, View
 
@@ -29,6 +30,7 @@ __all__ = [
     "Variable",
     "chosen",
     "panel",
+    "spelled",
 ]
 
 #: How a panel draws: a number with its recent course, lines, ranked bars, a table, a heat map.
@@ -213,6 +215,11 @@ class Board:
 def chosen(variables: Iterable[str]) -> Matchers:
     """What the reader has chosen of some variables."""
     return {name: ("=~", f"${name}") for name in variables}
+
+
+def spelled(view: str, *variables: str) -> str:
+    """What a view asks of what the reader has chosen, to make more of it."""
+    return VIEWS[view].expression(Ask(Query.window, chosen(variables))).text
 
 
 def panel(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.dashboards.board import Board, Panel, Query, Row, chosen, panel
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, panel, spelled
 from agentmon.assets.dashboards.colours import (
     CHEAP,
     FEWER,
@@ -18,9 +18,8 @@ from agentmon.assets.dashboards.colours import (
     at_most,
 )
 from agentmon.model import catalogue
-from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression
-from agentmon.query.views import VIEWS, Measure
+from agentmon.query.views import Measure
 
 __all__ = ["BOARDS"]
 
@@ -47,11 +46,7 @@ def _by_version(title: str, help_text: str, asked: str, measure: Measure, width:
 
 
 _WHERE: Final = 'agent=~"$agent", region=~"$region", service=~"$service"'
-_P90: Final = (
-    VIEWS["agent-p90"]
-    .expression(Ask("$__rate_interval", chosen(("agent", "region", "service"))))
-    .text
-)
+_P90: Final = spelled("agent-p90", "agent", "region", "service")
 _ENDED: Final = (
     f'sum by (agent) (rate(agentmon_agent_calls_total{{{_WHERE}, outcome=~"ok|error|timeout"}}'
     "[$__rate_interval]))"

@@ -6,22 +6,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentmon.assets.dashboards.board import Board, Panel, Query, Row, Step, chosen, panel
+from agentmon.assets.dashboards.board import Board, Panel, Query, Row, Step, panel, spelled
 from agentmon.assets.dashboards.colours import CHEAP, CONTENT, MORE, NONE, at_least, at_most
-from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression, Matchers, over_time, predicted, recorded
-from agentmon.query.views import VIEWS, Measure
+from agentmon.query.views import Measure
 
 __all__ = ["BOARDS"]
 
 _SCOPE: Final = ("service", "region")
 _SIX_HOURS: Final = 350  # samples of a record
 _HEALTH: Final = "health_monitoring."
-_P90: Final = (
-    VIEWS["agent-p90"]
-    .expression(Ask("$__rate_interval", chosen(("agent", "region", "service"))))
-    .text
-)
+_P90: Final = spelled("agent-p90", "agent", "region", "service")
 _P90_AGO: Final = _P90.replace("]", "] offset 1w")
 
 

@@ -18,7 +18,7 @@ from agentmon.instrumentation.adapters.runs import Runs
 from agentmon.model.outcome import CANCELLED, ERROR, INTERRUPTED, OK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from agentmon.instrumentation.adapters.patch import Patches
 
@@ -42,11 +42,14 @@ def wrap(module: Any, patches: Patches) -> None:
 
     def run(wrapped: Any, runner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         guarded(_LIBRARY, _register, runner, Plugin, told, patches)
-        return _stepped(wrapped(*args, **kwargs), told)
+        begun: list[str] = []
+        events = _noting(wrapped(*args, **kwargs), begun)
+        return _watched(events, lambda error: told.end_runs(begun, error))
 
     def work(wrapped: Any, agent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        events = wrapped(*args, **kwargs)
         context = kwargs.get("parent_context") or args[0]
-        return _worked(wrapped(*args, **kwargs), told, agent, context)
+        return _watched(events, lambda error: told.end_agent(agent, context, error))
 
     for name in ("run_async", "run_live"):
         patches.wrap(module.Runner, name, run)
@@ -63,10 +66,8 @@ def _register(runner: Any, plugin: Any, told: _Told, patches: Patches) -> None:
         patches.add(lambda: plugins.remove(ours) if ours in plugins else None)
 
 
-async def _stepped(events: Any, told: _Told) -> AsyncGenerator[Any, None]:
-    """The events of a run; when they end, however they do, so does what was recorded of it."""
-    begun: list[str] = []
-    error: BaseException | None = None
+async def _noting(events: Any, begun: list[str]) -> AsyncGenerator[Any, None]:
+    """The events of a run, with a note of the invocations that begin within it."""
     try:
         while True:
             token = _begun.set(begun)
@@ -78,19 +79,14 @@ async def _stepped(events: Any, told: _Told) -> AsyncGenerator[Any, None]:
                 with suppress(ValueError):  # stepped in another context
                     _begun.reset(token)
             yield event
-    except BaseException as raised:
-        error = raised
-        raise
     finally:
-        try:
-            await events.aclose()
-        finally:
-            for invocation in begun:
-                guarded(_LIBRARY, told.end_run, invocation, error)
+        await events.aclose()
 
 
-async def _worked(events: Any, told: _Told, agent: Any, context: Any) -> AsyncGenerator[Any, None]:
-    """The events of an agent, which has ended when they do: after the callbacks of others."""
+async def _watched(
+    events: Any, ended: Callable[[BaseException | None], None]
+) -> AsyncGenerator[Any, None]:
+    """The events of a run or an agent; when they end, however they do, *ended* is told."""
     error: BaseException | None = None
     try:
         async for event in events:
@@ -102,7 +98,7 @@ async def _worked(events: Any, told: _Told, agent: Any, context: Any) -> AsyncGe
         try:
             await events.aclose()
         finally:
-            guarded(_LIBRARY, told.end_agent, agent, context, error)
+            guarded(_LIBRARY, ended, error)
 
 
 class _Plugin:
@@ -178,8 +174,12 @@ class _Told:
             begun.append(invocation)
         self._runs.begin((_RUN, invocation), None, "workflow", str(context.app_name))
 
-    def end_run(self, invocation: str, error: BaseException | None) -> None:
-        """Nothing more comes of it."""
+    def end_runs(self, begun: list[str], error: BaseException | None) -> None:
+        """Nothing more comes of what began within one; what failed to end is not in the way."""
+        for invocation in begun:
+            guarded(_LIBRARY, self._end_run, invocation, error)
+
+    def _end_run(self, invocation: str, error: BaseException | None) -> None:
         outcome = self._ends.pop((_RUN, invocation), None)
         self._runs.end((_RUN, invocation), error, _outcome(error, outcome))
         for key in [key for key in self._ends if key[1] == invocation]:  # type: ignore[index]

@@ -88,11 +88,13 @@ def _at_once(told: Told) -> bool:
 
 
 def _one_end(told: Told) -> bool:
-    """Whether each run whose hook raises ended once at most, as it did for the program."""
-    return all(
+    """Whether each run whose hook raises ended once, or never began, as it did for the program."""
+    hooks = told["raising_hook"]["said"]["hooks"].values()
+    alike = all(
         still_open == 0 and len(agents) <= 1 and last in ([["error"], []] if raised else [["ok"]])
-        for raised, agents, last, still_open in told["raising_hook"]["said"]["hooks"].values()
+        for raised, agents, last, still_open in hooks
     )
+    return alike and len(hooks) - sum(not last for _, _, last, _ in hooks) > 1
 
 
 def _let_go(told: Told) -> bool:

@@ -28,6 +28,9 @@ __all__ = ["Note", "main"]
 
 Program = Callable[["Note"], Coroutine[Any, Any, None]]
 
+#: Of the event loop, in which a run that does not wait has ended: far more than it needs.
+_STEPS = 10_000
+
 KINDS = ("workflow", "agent", "tool", "model", "handoff")
 
 
@@ -86,13 +89,14 @@ class Note:
         Args:
             run: It.
             waiting: Set when it waits.
-            go_on: What it waits for; set after a while for a framework that waits for it too.
+            go_on: What it waits for; set after some steps for a framework that waits for it too.
         """
         task = asyncio.ensure_future(run)
         await waiting.wait()
         task.cancel()
         if go_on is not None:
-            await asyncio.wait([task], timeout=0.2)
+            for _ in range(_STEPS):
+                await asyncio.sleep(0)
             self.say(waited=not task.done())
             go_on.set()
         try:
