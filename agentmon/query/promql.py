@@ -22,6 +22,7 @@ __all__ = [
     "Matchers",
     "buckets",
     "count_of",
+    "exemplars",
     "gauge",
     "increase",
     "mean",
@@ -351,6 +352,18 @@ def buckets(metric: Metric, window: str, where: Matchers | None = None) -> Expre
     _check_kind(metric, Kind.HISTOGRAM)
     known = _has(metric) | {"le"}
     return _counted("rate", f"{metric.sample}_bucket", known, window, where)
+
+
+def exemplars(metric: Metric, where: Matchers | None = None) -> Expression:
+    """
+    Of a histogram no values, for those who ask for the exemplars of what an expression names.
+
+    Looked at once, at the end: over a range all that was scraped would be read to show nothing.
+    """
+    _check_kind(metric, Kind.HISTOGRAM)
+    known = _has(metric) | {"le"}
+    selector = _selector(f"{metric.sample}_bucket", known, where)
+    return Expression(f"{selector} @ end() < 0", known, simple=False)
 
 
 def native(metric: Metric, window: str, where: Matchers | None = None) -> Expression:

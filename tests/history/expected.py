@@ -22,7 +22,7 @@ from agentmon.model.catalogue import work as w
 from agentmon.model.metric import Metric
 from tests.history.fleet import OF_AGENT, Fleet, Series
 
-__all__ = ["EXPECTED", "PANELS", "Answer", "Asked", "Key", "Within", "same"]
+__all__ = ["EXPECTED", "LIVE", "PANELS", "Answer", "Asked", "Key", "Within", "same"]
 
 Key: TypeAlias = frozenset[tuple[str, str]]
 
@@ -586,6 +586,8 @@ _OF_VERSIONS: Final = {
     ),
 }
 
+#: Panels of what no history has that is written, native histograms: looked at while they come.
+LIVE: Final = (("agentmon-agent-details", "Durations, finely"),)
 #: By the uid of the dashboard and the title of the panel, one for each thing that it asks.
 PANELS: Final[dict[tuple[str, str], tuple[View, ...]]] = {
     ("agentmon-system-health", "Requests that succeed"): (

@@ -6,7 +6,7 @@ from agentmon.assets.dashboards import BOARDS
 from agentmon.model import catalogue
 from agentmon.query.promql import Expression
 from agentmon.query.views import VIEWS
-from tests.history.expected import EXPECTED, PANELS, Asked
+from tests.history.expected import EXPECTED, LIVE, PANELS, Asked
 from tests.history.fleet import PROCESSES, Fleet
 from tests.history.served import levels
 
@@ -31,6 +31,7 @@ def test_every_panel_of_no_view_has_answers_that_are_known() -> None:
         for board in BOARDS
         for panel in board.panels
         if any(isinstance(query.ask, Expression) for query in panel.queries)
+        and (board.uid, panel.title) not in LIVE
     }
     assert {key: len(answers) for key, answers in PANELS.items()} == asked
 

@@ -96,13 +96,6 @@ def main() -> int:
 def _monitored(stack: ExitStack, scratch: Path, prometheus: Path) -> str:
     """Start what is measured, and what measures it; returns the address of the latter."""
     audit, url = _free(), _free()
-    stack.enter_context(
-        _running(
-            [sys.executable, "-m", "examples.audit"],
-            {"AUDIT_SERVE": f"127.0.0.1:{audit}", "DEMO_SECONDS": "0"},
-            ROOT,
-        )
-    )
     told = scratch / "operations.prom"
     subprocess.run(
         [sys.executable, "-m", "examples.operations", f"textfile={told}"],
@@ -111,11 +104,27 @@ def _monitored(stack: ExitStack, scratch: Path, prometheus: Path) -> str:
         capture_output=True,
     )
     operations = stack.enter_context(_served(told.read_bytes()))
+    stack.enter_context(
+        _running(
+            [sys.executable, "-m", "examples.audit"],
+            {
+                "AUDIT_SERVE": f"127.0.0.1:{audit}",
+                "DEMO_SECONDS": "0",
+                "AGENTMON_NATIVE_HISTOGRAMS": "true",
+                "AGENTMON_TRACES": f"http://127.0.0.1:{operations}",
+            },
+            ROOT,
+        )
+    )
     config = {
         "global": {"scrape_interval": "5s", "evaluation_interval": "15s"},
         "rule_files": [str(ROOT / "prometheus" / "rules" / "*.yml")],
         "scrape_configs": [
-            {"job_name": "agentmon", "static_configs": [{"targets": [f"127.0.0.1:{audit}"]}]},
+            {
+                "job_name": "agentmon",
+                "always_scrape_classic_histograms": True,
+                "static_configs": [{"targets": [f"127.0.0.1:{audit}"]}],
+            },
             {
                 "job_name": "operations",
                 "honor_labels": True,
@@ -128,6 +137,7 @@ def _monitored(stack: ExitStack, scratch: Path, prometheus: Path) -> str:
         _running(
             [
                 str(prometheus),
+                "--enable-feature=exemplar-storage,native-histograms",
                 f"--config.file={scratch / 'prometheus.yml'}",
                 f"--storage.tsdb.path={scratch / 'data'}",
                 f"--web.listen-address=127.0.0.1:{url}",
@@ -181,14 +191,21 @@ def _running(command: list[str], environ: Mapping[str, str], folder: Path) -> It
 
 @contextmanager
 def _served(text: bytes) -> Iterator[int]:
-    """Serve *text* as metrics; the port."""
+    """Serve *text* as metrics, and take traces without keeping any; the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self._answer(text)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(b"")
+
+        def _answer(self, body: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Type", TEXT)
             self.end_headers()
-            self.wfile.write(text)
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentmon.errors import CatalogueError
 from agentmon.model.capabilities import CAPABILITIES
+from agentmon.model.metric import Metric
 from agentmon.model.objectives import Promise
 from agentmon.query.ask import Ask
 from agentmon.query.promql import Expression, Matchers
@@ -132,6 +133,7 @@ class Panel:
         ahead: Whether times of a table are in the future.
         zoomed: Whether the axis shows what varies instead of beginning at 0.
         edges: What the buckets of a heat map are of.
+        traces: The histogram whose exemplars are drawn as points, each a trace.
     """
 
     title: str
@@ -151,6 +153,7 @@ class Panel:
     ahead: bool = False
     zoomed: bool = False
     edges: Measure = Measure.SECONDS
+    traces: Metric | None = None
 
     def __post_init__(self) -> None:
         for name in self.serves:
@@ -239,6 +242,7 @@ def panel(
     ahead: bool = False,
     zoomed: bool = False,
     edges: Measure = Measure.SECONDS,
+    traces: Metric | None = None,
 ) -> Panel:
     """
     A panel of views.
@@ -261,6 +265,7 @@ def panel(
         ahead: Whether times of a table are in the future.
         zoomed: Whether the axis shows what varies instead of beginning at 0.
         edges: What the buckets of a heat map are of.
+        traces: The histogram whose exemplars are drawn as points, each a trace.
 
     Raises:
         CatalogueError: If there is no such view, or measures differ.
@@ -301,6 +306,7 @@ def panel(
         ahead=ahead,
         zoomed=zoomed,
         edges=edges,
+        traces=traces,
     )
 
 

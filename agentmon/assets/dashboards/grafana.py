@@ -20,9 +20,10 @@ from agentmon.assets.dashboards.board import (
 )
 from agentmon.errors import ConfigError
 from agentmon.model.catalogue import facts as f
+from agentmon.model.metric import Metric
 from agentmon.model.objectives import Objectives
 from agentmon.query.ask import Ask
-from agentmon.query.promql import Expression
+from agentmon.query.promql import Expression, Matchers, exemplars
 from agentmon.query.rates import EVERY, asked_in
 from agentmon.query.views import VIEWS, Measure, View
 
@@ -408,6 +409,11 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat  # noqa: PLC0415
 
     letters = iter("ABCDEFGHIJKLMNOP")
+    if each.traces is not None:
+        # First: Grafana asks for the exemplars of a histogram only where it is named first.
+        text = exemplars(each.traces, _chosen_of(each.traces, board)).text
+        target = prometheus.Dataquery().expr(text).ref_id(next(letters))
+        yield target.exemplar(exemplar=True).range()
     for query in each.queries:
         others = None
         text = expression(query, board)
@@ -429,8 +435,6 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
             target = target.format(PromQueryFormat.TABLE)
         if each.form == "heat":
             target = target.format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
-        elif each.form in ("lines", "stack"):
-            target = target.exemplar(exemplar=True)
         yield target.instant() if once else target.range()
         if others is not None:
             yield (
@@ -440,6 +444,12 @@ def _targets(each: Panel, board: Board) -> Iterator[Any]:
                 .legend_format("all others")
                 .range()
             )
+
+
+def _chosen_of(metric: Metric, board: Board) -> Matchers:
+    """What the reader has chosen that a metric is told apart by."""
+    known = ("service", "region", *metric.label_names)
+    return chosen(name for name in board.variables if name in known)
 
 
 def _labels(query: Query) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from agentmon.model.capabilities import CAPABILITIES
 from agentmon.model.objectives import Objectives
 from agentmon.query.ask import Ask
 from agentmon.query.views import VIEWS, Measure, View
-from tests.history.expected import EXPECTED, PANELS, Answer, Asked, Key, Within, same
+from tests.history.expected import EXPECTED, LIVE, PANELS, Answer, Asked, Key, Within, same
 from tests.history.served import Served, served
 from tests.servers.processes import Scraper
 
@@ -141,14 +141,15 @@ def asking(
     board: Board, made: dict[str, list[dict[str, Any]]]
 ) -> Iterator[tuple[Panel, dict[str, Any]]]:
     """The panels of a dashboard that ask something, with what Grafana reads of them."""
-    yield from zip(
-        (panel for panel in board.panels if panel.form != "text"), made[board.uid], strict=True
-    )
+    asked = (panel for panel in board.panels if panel.form != "text")
+    for panel, shown in zip(asked, made[board.uid], strict=True):
+        if (board.uid, panel.title) not in LIVE:
+            yield panel, shown
 
 
 def targets(shown: dict[str, Any]) -> tuple[list[str], list[str]]:
     """What a panel asks, and what it asks of all that is left out of rankings."""
-    asked = shown["targets"]
+    asked = [each for each in shown["targets"] if not each.get("exemplar")]
     others = [each["expr"] for each in asked if each.get("legendFormat") == "all others"]
     return [each["expr"] for each in asked if each["expr"] not in others], others
 

@@ -15,9 +15,10 @@ function run(source: any, request: any) {
   const timeRange = request.range;
   return new Observable((reader) => {
     const running = source.query(request).subscribe({
-      next: ({ state, data, errors }: any) => reader.next({
+      next: ({ state, data, annotations, errors }: any) => reader.next({
         state: state ?? G.LoadingState.Done,
         series: (data ?? []).map(G.toDataFrame),
+        annotations: (annotations ?? []).map(G.toDataFrame),
         errors, error: errors?.[0], timeRange, request,
       }),
       error: (error: unknown) => reader.next({

@@ -12,7 +12,13 @@ export const UID = 'prom-local';
 const API = '/prom/api/v1/';
 const LEAST_S = 15; // the interval of scraping, as the data source says it
 
-interface Series { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] }
+interface Histogram { buckets?: [number, string, string, string][] }
+interface Series {
+  metric: Record<string, string>;
+  values?: [number, string][];
+  value?: [number, string];
+  histograms?: [number, Histogram][];
+}
 
 let asking = 0;
 export const busy = () => asking;
@@ -25,6 +31,7 @@ export class Prometheus extends RuntimeDataSource<any> {
 
   private async answer(request: DataQueryRequest<any>): Promise<DataQueryResponse> {
     const data: DataFrame[] = [];
+    const annotations: DataFrame[] = [];
     for (const target of request.targets) {
       const { frames, error } = await ask(target, request);
       data.push(...frames);
@@ -32,8 +39,9 @@ export class Prometheus extends RuntimeDataSource<any> {
         log('FAIL', target.expr, error);
         return { data, state: LoadingState.Error, errors: [{ message: error, refId: target.refId }] };
       }
+      if (target.exemplar) annotations.push(await exemplars(target, request));
     }
-    return { data, state: LoadingState.Done, key: request.requestId };
+    return { data, annotations, state: LoadingState.Done, key: request.requestId } as DataQueryResponse;
   }
 
   async metricFindQuery(query: any): Promise<MetricFindValue[]> {
@@ -69,7 +77,35 @@ async function ask(target: any, request: DataQueryRequest<any>) {
   if (answer.status !== 'success') return { frames: [], error: `${answer.error}` };
   const found: Series[] = answer.data.result;
   if (target.format === 'table') return { frames: found.length ? [table(target, found)] : [] };
-  return { frames: found.map((series) => line(target, series, step)) };
+  return { frames: found.flatMap((series) => (series.histograms ? classic(target, series, step) : line(target, series, step))) };
+}
+
+// The buckets of native histograms, counted up to each edge as classic ones are.
+function classic(target: any, { histograms = [] }: Series, step: number): DataFrame[] {
+  const buckets = histograms.flatMap(([, { buckets = [] }]) => buckets);
+  const edges = [...new Set(buckets.map(([, , upper]) => upper))].sort((one, other) => Number(one) - Number(other));
+  return edges.map((le) => {
+    const values = histograms.map(([time, { buckets = [] }]): [number, string] => [time, `${buckets
+      .filter(([, , upper]) => Number(upper) <= Number(le))
+      .reduce((sum, [, , , count]) => sum + Number(count), 0)}`]);
+    return line({ ...target, legendFormat: '{{le}}' }, { metric: { le }, values }, step);
+  });
+}
+
+// Points that are traces: when, and how long it took.
+async function exemplars(target: any, request: DataQueryRequest<any>): Promise<DataFrame> {
+  const [start, end] = [request.range.from, request.range.to].map((time) => time.valueOf() / 1000);
+  const query = encodeURIComponent(interpolate(target.expr, request.scopedVars));
+  const answer = await (await fetch(`${API}query_exemplars?query=${query}&start=${start}&end=${end}`)).json();
+  const found = answer.data.flatMap(({ exemplars }: any) => exemplars);
+  return toDataFrame({
+    name: 'exemplar',
+    meta: { custom: { resultType: 'exemplar' } },
+    fields: [
+      { name: 'Time', type: FieldType.time, values: found.map(({ timestamp }: any) => timestamp * 1000) },
+      { name: 'Value', type: FieldType.number, values: found.map(({ value }: any) => Number(value)) },
+    ],
+  });
 }
 
 function line(target: any, { metric, values, value }: Series, step: number): DataFrame {

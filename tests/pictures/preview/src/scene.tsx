@@ -15,7 +15,6 @@ import { UID } from './prometheus';
 import { variable } from './variables';
 
 const PANELS = { bargauge: bars, heatmap: heat, stat, table, text: words, timeseries: lines };
-const POINTS = 300; // at most, of a line
 
 export function registerPanels() {
   for (const [pluginId, plugin] of Object.entries(PANELS)) {
@@ -23,10 +22,10 @@ export function registerPanels() {
   }
 }
 
-function data({ targets = [], transformations = [] }: any) {
+function data({ targets = [], transformations = [], maxDataPoints, interval }: any) {
   const datasource = { uid: UID, type: 'prometheus' };
   const queries = targets.map((target: any) => ({ ...target, datasource, many: targets.length > 1 }));
-  const $data = new SceneQueryRunner({ datasource, queries, maxDataPoints: POINTS });
+  const $data = new SceneQueryRunner({ datasource, queries, maxDataPoints, minInterval: interval });
   return transformations.length ? new SceneDataTransformer({ $data, transformations }) : $data;
 }
 

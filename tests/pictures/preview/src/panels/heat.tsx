@@ -10,6 +10,18 @@ function edge(le: number, unit: string): string {
   return le === Infinity ? 'more' : formattedValueToString(getValueFormat(unit)(le));
 }
 
+// Where the points are that lead to traces: by when they were, and in which row.
+function points(data: any, times: number[], edges: number[]): [number, number][] {
+  const [when, took] = data.annotations?.find((frame: any) => frame.name === 'exemplar')?.fields ?? [];
+  const step = times.length > 1 ? times[1] - times[0] : 1;
+  return [...(when?.values ?? [])].flatMap((time: number, n: number): [number, number][] => {
+    const column = (time - times[0]) / step + 1, row = edges.findIndex((le) => took.values[n] <= le);
+    if (column < 0 || column > times.length || row < 0) return [];
+    const below = row ? edges[row - 1] : 0;
+    return [[column, row + (edges[row] === Infinity ? 0.5 : (took.values[n] - below) / (edges[row] - below))]];
+  });
+}
+
 function Heat({ data, width, height, fieldConfig, options }: PanelProps<any>) {
   const buckets = data.series
     .map((frame) => ({
@@ -40,6 +52,12 @@ function Heat({ data, width, height, fieldConfig, options }: PanelProps<any>) {
           fill={THEME.visualization.getColorByName('blue')} opacity={0.12 + 0.88 * (count / most)}
         />
       )))}
+      {points(data, times, buckets.slice(low, high + 1).map(({ le }) => le)).map(([column, row], n) => (
+        <circle
+          key={n} cx={LEFT + column * w} cy={height - BELOW - row * h} r={3}
+          fill={options.exemplars?.color}
+        />
+      ))}
       {rows.map((_, n) => n % every === 0 && (
         <text key={n} x={LEFT - 6} y={height - BELOW - (n + 1) * h + 8} textAnchor="end" {...label}>{edge(buckets[low + n].le, options.yAxis?.unit ?? 'short')}</text>
       ))}
